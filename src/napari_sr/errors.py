@@ -1,0 +1,50 @@
+"""Errors that tell what to do: one base class, subclasses where a caller can act on the difference.
+
+Every message is one line in the user's words. At the edges (command line, widget) it is all that is shown.
+"""
+
+from __future__ import annotations
+
+
+class NapariSRError(Exception):
+    """Base of every error that napari-sr raises on purpose."""
+
+
+class InputError(NapariSRError, ValueError):
+    """The image, its axes or an option cannot be used; nothing was changed."""
+
+
+class ModelNotFoundError(NapariSRError, LookupError):
+    """No model of that name is in the catalog, or its file is not on this machine."""
+
+
+class ModelLoadError(NapariSRError):
+    """A checkpoint cannot be read, is not recognised, or does not fit its architecture."""
+
+
+class ModelRangeError(ModelLoadError):
+    """It cannot be told which value range or colour a checkpoint expects."""
+
+
+class DeviceError(NapariSRError):
+    """The asked-for device or precision is not available on this machine."""
+
+
+class FileReadError(NapariSRError, OSError):
+    """A file is missing, truncated, or not what its name says."""
+
+
+class FileWriteError(NapariSRError, OSError):
+    """An output cannot be written; whatever stood there before is untouched."""
+
+
+class DownloadError(NapariSRError):
+    """A download failed or did not match its checksum; nothing was left behind."""
+
+
+class RecipeError(NapariSRError, ValueError):
+    """A training recipe has an unknown key, a wrong type or a missing folder."""
+
+
+class CancelledError(NapariSRError):
+    """The user stopped the run; no result exists."""
