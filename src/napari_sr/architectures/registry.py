@@ -1,0 +1,122 @@
+"""The register of architectures: how a bare state dict becomes a network.
+
+Every architecture module ends with one `register` call. Which modules exist stands in
+`napari_sr.architectures.MODULES`; they are imported the first time somebody asks.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_sr.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor, nn
+
+__all__ = ["Architecture", "all", "detect", "get", "register"]
+
+
+def _as_it_is(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """A network class from a paper, and how its checkpoints are recognised."""
+
+    id: str
+    """Unique, lower case, e.g. ``"ecbsr"``."""
+    title: str
+    """Name and expansion, e.g. ``"ECBSR: edge-oriented convolution block"``."""
+    paper: str
+    """Citation in one line: authors, title, venue, year."""
+    url: str
+    """DOI or arXiv address of the paper."""
+    build: Callable[..., nn.Module]
+    """Keyword configuration to a freshly initialised network."""
+    detect: Callable[[Mapping[str, Tensor]], dict[str, Any] | None]
+    """State dict (wrappers already stripped) to the keywords of `build`, or None if it is another's."""
+    convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = _as_it_is
+    """Official keys to those of our module, where they differ."""
+    value_range: float | None = None
+    """The authors' networks expect ``[0, value_range]``: 1 or 255; None where files differ."""
+    colour: Literal["Y", "RGB", "grey"] | None = None
+    """What the authors' networks are run on; None: by the number of input channels (1: Y, 3: RGB)."""
+
+
+_REGISTER: dict[str, Architecture] = {}
+
+
+def register(architecture: Architecture) -> Architecture:
+    """Add an architecture; the calls stand at the end of the architecture modules.
+
+    Raises
+    ------
+    ValueError
+        If another one of the same id is registered.
+    """
+    if _REGISTER.setdefault(architecture.id, architecture) != architecture:
+        raise ValueError(f"two architectures are called {architecture.id!r}")
+    return architecture
+
+
+@cache
+def _import_modules() -> None:
+    from napari_sr.architectures import MODULES
+
+    for name in MODULES:
+        import_module(f"napari_sr.architectures.{name}")
+
+
+def all() -> tuple[Architecture, ...]:  # noqa: A001 - read as ``registry.all()``
+    """Every architecture, most specific first."""
+    _import_modules()
+    return tuple(_REGISTER.values())
+
+
+def get(id: str) -> Architecture:  # noqa: A002 - the field is called so, too
+    """Architecture of that id.
+
+    Raises
+    ------
+    ModelLoadError
+        If there is none; the message names the nearest.
+    """
+    known = {each.id: each for each in all()}
+    if id not in known:
+        near = difflib.get_close_matches(id, known, n=3) or sorted(known)
+        raise ModelLoadError(f"no architecture is called {id!r}; did you mean {', '.join(near)}?")
+    return known[id]
+
+
+def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
+    """Find out which architecture a state dict belongs to, and its configuration.
+
+    Parameters
+    ----------
+    state : mapping of str to tensor
+        Parameters by name, without wrapper prefixes such as ``module.``.
+
+    Returns
+    -------
+    Architecture, dict
+        The first architecture that recognises the state, and the keywords for its `build`.
+
+    Raises
+    ------
+    ModelLoadError
+        If none does; the message lists the first parameters and their shapes.
+    """
+    for architecture in all():
+        config = architecture.detect(state)
+        if config is not None:
+            return architecture, config
+    seen = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(state.items())[:4])
+    more = f", … ({len(state)} in all)" if len(state) > 4 else ""
+    raise ModelLoadError(f"no known architecture has these parameters: {seen or 'none'}{more}")
