@@ -1,0 +1,96 @@
+"""Bicubic interpolation as a convolution: the bridge from classical to learned upsampling.
+
+For an integer factor s, every output pixel at phase (i, j) of its s×s block is the same weighted sum of
+low-resolution pixels. So a classical upsampler is one bank of s² filters followed by PixelShuffle: the form of an
+efficient network, and the baseline that every network must beat.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_sr.architectures.registry import Architecture, register
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Bicubic"]
+
+_RADIUS = 2  # four taps, which lie on either side of the centre pixel depending on the phase
+
+
+def _cubic(x: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel with a = -1/2, as MATLAB uses it."""
+    x = x.abs()
+    near = (1.5 * x - 2.5) * x**2 + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
+
+
+def _filter_bank(scale: int) -> Tensor:
+    """Filters of every phase, shape (scale², 1, 5, 5), in PixelShuffle's channel order."""
+    phase = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
+    taps = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float64)
+    rows = _cubic(phase[:, None] - taps)
+    return torch.einsum("iy,jx->ijyx", rows, rows).reshape(scale**2, 1, *2 * taps.shape)
+
+
+def _mirrored(length: int, device: torch.device) -> Tensor:
+    """Indices that extend an axis by the radius, repeating the edge pixel (MATLAB's symmetric border)."""
+    index = torch.arange(-_RADIUS, length + _RADIUS, device=device) % (2 * length)
+    return torch.minimum(index, 2 * length - 1 - index)
+
+
+class Bicubic(nn.Module):
+    """Bicubic upsampling by an integer factor; without parameters.
+
+    Equal to MATLAB's ``imresize(image, scale, "bicubic")`` to float rounding, borders included. Works on any
+    number of channels, each by itself, and in any value range.
+
+    Parameters
+    ----------
+    scale : int
+        Output pixels per input pixel.
+
+    References
+    ----------
+    R. Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 29 (1981).
+    """
+
+    bank: Tensor
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.in_channels = 1
+        self.register_buffer("bank", _filter_bank(scale).float(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upscale ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``."""
+        n, channels, height, width = x.shape
+        x = x.index_select(2, _mirrored(height, x.device)).index_select(3, _mirrored(width, x.device))
+        x = x.reshape(n * channels, 1, height + 2 * _RADIUS, width + 2 * _RADIUS)
+        y = functional.pixel_shuffle(functional.conv2d(x, self.bank.to(x.dtype)), self.scale)
+        return y.reshape(n, channels, height * self.scale, width * self.scale)
+
+
+def _never(state: Mapping[str, Tensor]) -> None:
+    """Nothing to recognise: bicubic has no parameters."""
+
+
+register(
+    Architecture(
+        id="bicubic",
+        title="Bicubic interpolation as a convolution",
+        paper="R. Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981",
+        url="https://doi.org/10.1109/TASSP.1981.1163711",
+        build=Bicubic,
+        detect=_never,
+        value_range=1.0,
+        colour="grey",
+    )
+)
