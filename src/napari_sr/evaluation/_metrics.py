@@ -49,7 +49,9 @@ def shave(image: NDArray[np.floating], border: int) -> NDArray[np.floating]:
         A view of the inside.
     """
     if min(image.shape[:2]) <= 2 * border:
-        raise InputError(f"an image of {image.shape[:2]} pixels is too small to cut {border} off each side")
+        raise InputError(
+            f"an image of {image.shape[:2]} pixels is too small to cut {border} off each side"
+        )
     return image[border : image.shape[0] - border, border : image.shape[1] - border]
 
 
@@ -98,7 +100,9 @@ def ssim(
     """
     _same_shape(reference, image)
     if min(reference.shape) < _WINDOW:
-        raise InputError(f"SSIM needs images of at least {_WINDOW} pixels a side, not {reference.shape}")
+        raise InputError(
+            f"SSIM needs images of at least {_WINDOW} pixels a side, not {reference.shape}"
+        )
     x, y = reference.astype(np.float64), image.astype(np.float64)
     mean_x, mean_y = _blur(x), _blur(y)
     var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2

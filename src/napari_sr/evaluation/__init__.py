@@ -1,0 +1,22 @@
+"""How good and how fast: metrics, the papers' protocol, benchmarks."""
+
+from napari_sr.evaluation._evaluate import evaluate, score
+from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
+from napari_sr.evaluation._pairs import Pair, cut_and_shrink, find_pairs, read_pair, read_rgb
+from napari_sr.evaluation._report import Evaluation, Score
+
+__all__ = [
+    "Evaluation",
+    "Pair",
+    "Score",
+    "cut_and_shrink",
+    "evaluate",
+    "evaluation_luma",
+    "find_pairs",
+    "psnr",
+    "read_pair",
+    "read_rgb",
+    "score",
+    "shave",
+    "ssim",
+]

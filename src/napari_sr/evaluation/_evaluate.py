@@ -1,0 +1,143 @@
+"""A model measured as the super-resolution papers measure it, through the engine that users run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sr.errors import InputError
+from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
+from napari_sr.evaluation._pairs import cut_and_shrink, find_pairs, read_pair
+from napari_sr.evaluation._report import Evaluation, Score
+
+if TYPE_CHECKING:
+    from napari_sr.models import Model
+
+RGB = NDArray[np.uint8]
+Pairs = Iterator[tuple[str, RGB, RGB]]
+
+
+def evaluate(
+    model: str | Path | Model,
+    hr: str | Path | Mapping[str, RGB],
+    scale: int,
+    lr: str | Path | None = None,
+    *,
+    device: str = "auto",
+    precision: str = "float32",
+    tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
+    ensemble: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Measure how close a model's images come to originals.
+
+    The small image is MATLAB's bicubic reduction of the original, cut to whole multiples of ``scale``. What the engine
+    makes of it, 8-bit RGB, is compared on the luma Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, not rounded, without
+    a border of ``scale`` pixels; peak 255. Published tables are reproduced to 0.01 dB.
+
+    Parameters
+    ----------
+    model : str, Path or Model
+        Id in the catalog, path of a checkpoint, or a loaded model.
+    hr : str, Path or mapping of name to array of uint8, shape (Y, X, 3)
+        Folder of originals, one file, or the originals themselves.
+    scale : int
+        At least 2.
+    lr : str or Path, optional
+        Folder of small images to use instead of making them; ``bird.png`` is found as ``bird.png``, ``birdx2.png`` or
+        ``bird_x2.png``.
+    device, precision, tile, ensemble
+        As for `napari_sr.upscale`, except that the precision is float32 unless asked for: figures for a table.
+    progress : callable, optional
+        Called with images done and images in all.
+
+    Returns
+    -------
+    Evaluation
+        A score an image, their means, JSON and a table.
+
+    Raises
+    ------
+    InputError
+        If there are no images, sizes or names do not match, or ``scale`` is not an integer of at least 2.
+    FileReadError
+        If an image cannot be read or has not 8 bits.
+    ModelNotFoundError, ModelLoadError
+        If there is no such model or its file is broken.
+
+    References
+    ----------
+    Protocol of RCAN's ``Evaluate_PSNR_SSIM.m``, which IMDN, RFDN, RLFN and BSRN share.
+    """
+    # Here, so that the metrics can be had without the engine and torch.
+    from napari_sr.inference import upscale
+    from napari_sr.models import load_model
+
+    if scale != int(scale) or scale < 2:
+        raise InputError(f"scale must be a whole number of at least 2 to be measured, not {scale}")
+    loaded, rows, seconds = load_model(model), [], 0.0
+    count, pairs = _load(hr, int(scale), lr)
+    for done, (name, original, small) in enumerate(pairs, start=1):
+        started = time.perf_counter()
+        larger = upscale(
+            small,
+            scale,
+            loaded,
+            axes="YXS",
+            device=device,
+            precision=precision,
+            tile=tile,
+            ensemble=ensemble,
+        )
+        seconds += time.perf_counter() - started
+        rows.append(score(name, original, larger, border=int(scale)))
+        if progress is not None:
+            progress(done, count)
+    return Evaluation(
+        model=loaded.id,
+        scale=int(scale),
+        dataset="images" if isinstance(hr, Mapping) else str(hr),
+        rows=tuple(rows),
+        seconds=seconds,
+        low_resolution="MATLAB bicubic" if lr is None else str(lr),
+    )
+
+
+def score(name: str, original: RGB, larger: RGB, border: int) -> Score:
+    """Compare an upscaled image with its original by the papers' protocol.
+
+    Parameters
+    ----------
+    name : str
+        For the report.
+    original, larger : arrays of uint8, shape (Y, X, 3) or (Y, X)
+        The same shape.
+    border : int
+        Pixels to leave out on all four sides: the scale.
+
+    Returns
+    -------
+    Score
+        PSNR and SSIM of the luma.
+    """
+    first, second = (shave(evaluation_luma(image), border) for image in (original, larger))
+    return Score(name, psnr(first, second), ssim(first, second))
+
+
+def _load(
+    hr: str | Path | Mapping[str, RGB], scale: int, lr: str | Path | None
+) -> tuple[int, Pairs]:
+    """Number of images, and ``(name, original, small image)`` one after the other."""
+    if isinstance(hr, Mapping):
+        if lr is not None:
+            raise InputError(
+                "small images can be given as a folder only beside a folder of originals"
+            )
+        return len(hr), ((name, *cut_and_shrink(image, scale, name)) for name, image in hr.items())
+    pairs = find_pairs(Path(hr), scale, None if lr is None else Path(lr))
+    return len(pairs), ((pair.name, *read_pair(pair, scale)) for pair in pairs)
