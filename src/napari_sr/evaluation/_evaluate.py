@@ -36,9 +36,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure how close a model's images come to originals.
 
-    The small image is MATLAB's bicubic reduction of the original, cut to whole multiples of ``scale``. What the engine
-    makes of it, 8-bit RGB, is compared on the luma Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, not rounded, without
-    a border of ``scale`` pixels; peak 255. Published tables are reproduced to 0.01 dB.
+    The small image is MATLAB's bicubic reduction of the original, cut to whole multiples of
+    ``scale``. What the engine makes of it, 8-bit RGB, is compared on the luma
+    Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, not rounded, without a border of ``scale``
+    pixels; peak 255. Published tables are reproduced to 0.01 dB.
 
     Parameters
     ----------
@@ -49,10 +50,10 @@ def evaluate(
     scale : int
         At least 2.
     lr : str or Path, optional
-        Folder of small images to use instead of making them; ``bird.png`` is found as ``bird.png``, ``birdx2.png`` or
-        ``bird_x2.png``.
+        Folder of small images to use instead of making them; ``bird.png`` is found as
+        ``bird.png``, ``birdx2.png`` or ``bird_x2.png``.
     device, precision, tile, ensemble
-        As for `napari_sr.upscale`, except that the precision is float32 unless asked for: figures for a table.
+        As for `napari_sr.upscale`, except that the precision is float32 unless asked for.
     progress : callable, optional
         Called with images done and images in all.
 
@@ -64,7 +65,7 @@ def evaluate(
     Raises
     ------
     InputError
-        If there are no images, sizes or names do not match, or ``scale`` is not an integer of at least 2.
+        If there are no images, or sizes, names or the scale do not fit.
     FileReadError
         If an image cannot be read or has not 8 bits.
     ModelNotFoundError, ModelLoadError
@@ -132,7 +133,7 @@ def score(name: str, original: RGB, larger: RGB, border: int) -> Score:
 def _load(
     hr: str | Path | Mapping[str, RGB], scale: int, lr: str | Path | None
 ) -> tuple[int, Pairs]:
-    """Number of images, and ``(name, original, small image)`` one after the other."""
+    """Count the images; yield ``(name, original, small image)`` one after the other."""
     if isinstance(hr, Mapping):
         if lr is not None:
             raise InputError(

@@ -1,17 +1,21 @@
-"""Image pairs: which original belongs to which small image, and both as the papers' scripts read them."""
+"""Image pairs: which original belongs to which small image, read as the papers' scripts do."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sr.errors import FileReadError, InputError
 from napari_sr.imaging import imresize_uint8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".ppm", ".pgm"})
 """Suffixes that a folder of benchmark images is searched for."""
@@ -37,7 +41,8 @@ def find_pairs(hr: Path, scale: int, lr: Path | None = None) -> tuple[Pair, ...]
     hr : Path
         Folder of originals, or one image.
     scale : int
-        Names in ``lr`` may end in it: ``birdx2.png``, ``bird_x2.png`` and ``bird.png`` all belong to ``bird.png``.
+        Names in ``lr`` may end in it: ``birdx2.png``, ``bird_x2.png`` and ``bird.png`` all
+        belong to ``bird.png``.
     lr : Path, optional
         Folder of small images, one image, or a folder with a subfolder ``X<scale>``.
 
@@ -129,8 +134,8 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     Returns
     -------
     array of uint8, shape (Y, X, 3)
-        Grey as three equal channels. Set14's one grey image scores about 1.3 dB more by its studio-swing luma
-        than by itself; the figures of IMDN, BSRN and others include this.
+        Grey as three equal channels. Set14's one grey image scores 1.3 dB more by its studio-swing
+        luma than by itself; the tables of IMDN, RLFN and BSRN include this.
     """
     import cv2
 
@@ -182,7 +187,7 @@ def _partner(original: Path, small: Iterable[Path], scale: int) -> Path:
 
 
 def _key(stem: str, scale: int) -> str:
-    """Name without what tells original from small image: ``_x2``, ``_HR``, ``_LR``, ``_LRBI`` …"""
+    """Name without what tells original from small image: ``_x2``, ``_HR``, ``_LR``, ``_LRBI``."""
     end = re.compile(rf"(?:[_-]?x{scale}|[_-](?:hr|gt|lr|lrbi|bicubic))$", re.IGNORECASE)
     while (shorter := end.sub("", stem)) not in (stem, ""):
         stem = shorter

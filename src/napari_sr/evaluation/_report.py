@@ -53,7 +53,8 @@ class Evaluation:
         Returns
         -------
         dict
-            ``model``, ``scale``, ``dataset``, ``low_resolution``, ``psnr``, ``ssim``, ``seconds`` and ``images``.
+            ``model``, ``scale``, ``dataset``, ``low_resolution``, ``psnr``, ``ssim``,
+            ``seconds`` and ``images``.
         """
         return {
             "model": self.model,
