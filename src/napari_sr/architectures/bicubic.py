@@ -72,7 +72,9 @@ class Bicubic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``."""
         n, channels, height, width = x.shape
-        x = x.index_select(2, _mirrored(height, x.device)).index_select(3, _mirrored(width, x.device))
+        x = x.index_select(2, _mirrored(height, x.device)).index_select(
+            3, _mirrored(width, x.device)
+        )
         x = x.reshape(n * channels, 1, height + 2 * _RADIUS, width + 2 * _RADIUS)
         y = functional.pixel_shuffle(functional.conv2d(x, self.bank.to(x.dtype)), self.scale)
         return y.reshape(n, channels, height * self.scale, width * self.scale)

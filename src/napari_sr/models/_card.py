@@ -1,0 +1,87 @@
+"""Model cards: what must be known of a model before it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["COLOURS", "GROUPS", "Checkpoint", "Colour", "Group", "ModelCard"]
+
+Colour = Literal["Y", "RGB", "grey"]
+Group = Literal["Baseline", "Small and fast", "Best quality", "Microscopy", "Published", "Mine"]
+
+COLOURS: tuple[Colour, ...] = ("Y", "RGB", "grey")
+GROUPS: tuple[Group, ...] = (
+    "Baseline",
+    "Small and fast",
+    "Best quality",
+    "Microscopy",
+    "Published",
+    "Mine",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One file of tensors: a model at one native scale."""
+
+    scale: int
+    """Output pixels per input pixel along Y and X."""
+    file: str = ""
+    """File name in the folder of weights; empty for a model without parameters."""
+    sha256: str = ""
+    """Of the file, hexadecimal; empty for a model without a file."""
+    url: str | None = None
+    """Where it can be downloaded; None for what is bundled or the user's own."""
+    size: int | None = None
+    """Bytes."""
+    parameters: int | None = None
+    """Number of parameters in the form that is run (merged)."""
+    halo: int | None = None
+    """Receptive-field radius in low-resolution pixels; None if unknown or unbounded."""
+    scores: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Measured (PSNR in dB, SSIM) by data set, e.g. ``{"Set5": (36.74, 0.9535)}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model's facts; a model is an architecture with a checkpoint for each native scale."""
+
+    id: str
+    """Unique in the catalog, e.g. ``"bsrn-official"``."""
+    title: str
+    """Name for people."""
+    architecture: str
+    """Id in the register of architectures."""
+    summary: str
+    """One line: what it is good for, or what was found out about it."""
+    group: Group
+    """Heading under which it is listed."""
+    colour: Colour
+    """``"Y"``: one channel, trained on BT.601 luma; ``"grey"``: one channel, run on each channel by itself."""
+    value_range: float
+    """The network expects values in ``[0, value_range]``: 1 or 255."""
+    licence: str = "not stated"
+    """SPDX expression, or what can be said."""
+    source: str = ""
+    """Where the weights come from."""
+    paper: str = ""
+    """Citation or address."""
+    training_data: str = ""
+    """What it was trained on."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """One for each native scale, ascending."""
+    bfloat16_safe: bool = False
+    """Measured: bfloat16 changes 8-bit results by no more than rounding."""
+
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """Native scales, ascending."""
+        return tuple(sorted(checkpoint.scale for checkpoint in self.checkpoints))
+
+    def checkpoint(self, scale: int) -> Checkpoint:
+        """Checkpoint of a native scale; KeyError if there is none."""
+        for checkpoint in self.checkpoints:
+            if checkpoint.scale == scale:
+                return checkpoint
+        raise KeyError(scale)

@@ -1,0 +1,84 @@
+"""What is known of a file from elsewhere: its value range, colour and story.
+
+A file says it itself if we wrote it; it stands in the catalog if its SHA-256 is there; what remains is found by
+trying, and last of all what the authors of the architecture use is assumed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sr.errors import ModelRangeError
+from napari_sr.models._card import COLOURS, Checkpoint, Colour, ModelCard
+from napari_sr.models._catalog import list_models
+from napari_sr.models._probe import RANGES, Finding, probe_range
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from napari_sr.architectures.registry import Architecture
+
+__all__ = ["check", "colour_of", "range_of", "twin"]
+
+
+def check(value_range: float | None, colour: str | None, in_channels: int) -> None:
+    """Complain of a value range or colour that cannot be meant.
+
+    Raises
+    ------
+    ModelRangeError
+        If so.
+    """
+    if value_range is not None and value_range not in RANGES:
+        raise ModelRangeError(f"value_range must be 1 or 255, not {value_range!r}")
+    if colour is not None and colour not in COLOURS:
+        raise ModelRangeError(f"colour must be one of {', '.join(COLOURS)}, not {colour!r}")
+    if colour is not None and (colour == "RGB") != (in_channels == 3):
+        raise ModelRangeError(
+            f"colour {colour!r} does not fit a network with {in_channels} input channel(s)"
+        )
+
+
+def twin(sha256: str) -> ModelCard | None:
+    """Card of the catalog with that very file, if there is one."""
+    for card in list_models():
+        if any(checkpoint.sha256 == sha256 for checkpoint in card.checkpoints):
+            return card
+    return None
+
+
+def colour_of(metadata: Mapping[str, str], architecture: Architecture, in_channels: int) -> Colour:
+    """Colour a file's network was trained on: as it says, as its authors do, or by its channels."""
+    for colour in COLOURS:
+        if metadata.get("colour") == colour:
+            return colour
+    if in_channels == 3:
+        return "RGB"
+    return "grey" if architecture.colour == "grey" else "Y"
+
+
+def range_of(
+    metadata: Mapping[str, str], architecture: Architecture, network: nn.Module, name: str
+) -> tuple[float, str]:
+    """Value range that a file's network expects, and how that is known.
+
+    Raises
+    ------
+    ModelRangeError
+        If it cannot be told.
+    """
+    stated = metadata.get("value_range", "")
+    if stated in ("1", "1.0", "255", "255.0"):
+        return float(stated), "as the file says"
+    finding = probe_range(network)
+    if finding.value_range is not None and finding.clear:
+        return finding.value_range, str(finding)
+    if architecture.value_range is not None:
+        return architecture.value_range, f"as the authors of {architecture.id} use; {finding}"
+    if finding.value_range is not None:
+        return finding.value_range, f"{finding}: both will do"
+    raise ModelRangeError(
+        f"{name}: cannot tell whether values go to 1 or 255 ({finding}); pass value_range=1 or value_range=255"
+    )

@@ -1,0 +1,157 @@
+"""One function that makes a model ready to run, whatever the user has in hand."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sr.architectures import registry
+from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError
+from napari_sr.models import _facts, _files
+from napari_sr.models._assemble import assemble
+from napari_sr.models._card import Checkpoint, Colour, ModelCard
+from napari_sr.models._catalog import WEIGHTS, list_models
+from napari_sr.models._model import Model, ready
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["load_model"]
+
+_LOADED: dict[str, Model] = {}
+_LOCK = threading.Lock()
+
+
+def load_model(
+    model: str | Path | Model, *, value_range: float | None = None, colour: Colour | None = None
+) -> Model:
+    """Make a model ready to run.
+
+    Parameters
+    ----------
+    model : str, Path or Model
+        An id of the catalog (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``, ``.pt``,
+        ``.model``, ``.bin``, ``.ckpt`` as PyTorch writes them), or a loaded model. For a path, the architecture,
+        scale and size are recognised from the tensors; networks that train with more branches than they need
+        are merged.
+    value_range : float, optional
+        1 or 255: the network expects values in ``[0, value_range]``. Left out: what its card says; for a file of
+        unknown origin it is found by trying both, and the card's summary says so.
+    colour : {"Y", "RGB", "grey"}, optional
+        What the network was trained on. Left out: what its card says, or by its number of input channels.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no such model or file; near names are suggested.
+    ModelLoadError
+        If the file is damaged, not recognised, or does not fit.
+    ModelRangeError
+        If the value range cannot be told, or `value_range` or `colour` cannot be meant.
+    InputError
+        If `model` is of another type.
+    """
+    if isinstance(model, str):
+        model = _by_name(model)
+    if isinstance(model, Path):
+        return _from_file(model.expanduser(), value_range, colour)
+    if not isinstance(model, Model):
+        raise InputError(
+            f"model must be an id, a path or a loaded model, not {type(model).__name__}"
+        )
+    return _with(model, value_range, colour)
+
+
+def _by_name(name: str) -> Model | Path:
+    """Model of the catalog, or the path that the name is."""
+    cards = {card.id: card for card in list_models()}
+    if name in cards:
+        with _LOCK:
+            return _LOADED.setdefault(name, _from_card(cards[name]))
+    path = Path(name)
+    if path.suffix.lower() in _files.SUFFIXES or path.is_file():
+        return path
+    near = difflib.get_close_matches(name, cards, n=3, cutoff=0.4) or list(cards)
+    raise ModelNotFoundError(f"no model is called {name!r}; did you mean {', '.join(near)}?")
+
+
+def _with(model: Model, value_range: float | None, colour: Colour | None) -> Model:
+    if value_range is None and colour is None:
+        return model
+    channels = 3 if model.card.colour == "RGB" else 1
+    _facts.check(value_range, colour, channels)
+    card = replace(
+        model.card,
+        value_range=value_range or model.card.value_range,
+        colour=colour or model.card.colour,
+    )
+    return Model(card, model.network)
+
+
+def _from_card(card: ModelCard) -> Model:
+    return Model(card, lambda scale: _open(card, card.checkpoint(scale)))
+
+
+def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
+    """Network of a checkpoint of the catalog, its file verified."""
+    if not checkpoint.file:
+        return registry.get(card.architecture).build(scale=checkpoint.scale)
+    path = WEIGHTS / checkpoint.file
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"the weights of {card.id} x{checkpoint.scale} ({checkpoint.file}) are missing; reinstall napari-sr"
+        )
+    if _files.sha256(path) != checkpoint.sha256:
+        raise ModelLoadError(
+            f"{checkpoint.file}: changed or damaged (wrong SHA-256); reinstall napari-sr"
+        )
+    network = assemble(_files.read(path), checkpoint.file).network
+    if network.scale != checkpoint.scale:
+        raise ModelLoadError(
+            f"{checkpoint.file}: is x{network.scale}, its card says x{checkpoint.scale}"
+        )
+    return network
+
+
+def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> Model:
+    """Model of one checkpoint file; what it expects is as the user says, or found out."""
+    contents = _files.read(path)
+    assembled = assemble(contents, path.name)
+    network = ready(assembled.network)
+    checkpoint = _checkpoint(path, network)
+    known = _facts.twin(checkpoint.sha256)
+    if known is not None:
+        card = replace(known, checkpoints=(checkpoint,))
+        return _with(Model(card, lambda _: network), value_range, colour)
+    architecture, channels = assembled.architecture, int(network.in_channels)  # type: ignore[arg-type]
+    _facts.check(value_range, colour, channels)
+    how = "as you say"
+    if value_range is None:
+        value_range, how = _facts.range_of(contents.metadata, architecture, network, path.name)
+    card = ModelCard(
+        id=path.stem,
+        title=path.stem,
+        architecture=architecture.id,
+        summary=f"{architecture.title}, x{checkpoint.scale}; values to {value_range:g}, {how}",
+        group="Mine",
+        colour=colour or _facts.colour_of(contents.metadata, architecture, channels),
+        value_range=value_range,
+        source=str(path),
+        paper=architecture.url,
+        training_data=contents.metadata.get("training_data", ""),
+        checkpoints=(checkpoint,),
+    )
+    return Model(card, lambda _: network)
+
+
+def _checkpoint(path: Path, network: nn.Module) -> Checkpoint:
+    return Checkpoint(
+        scale=int(network.scale),  # type: ignore[arg-type]
+        file=path.name,
+        sha256=_files.sha256(path),
+        size=path.stat().st_size,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+    )
