@@ -1,1 +1,50 @@
+"""Super-resolution: an image in, a larger one out, at the same place and with true intensities.
+
+Importing this package loads neither PyTorch nor Qt nor napari; each name below loads what it needs
+when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sr.evaluation import evaluate
+    from napari_sr.inference import Plan, plan, upscale
+    from napari_sr.layers import upscale_layer
+    from napari_sr.models import list_models, load_model
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Plan",
+    "__version__",
+    "evaluate",
+    "list_models",
+    "load_model",
+    "plan",
+    "upscale",
+    "upscale_layer",
+]
+
+_HOMES = {
+    "Plan": "napari_sr.inference",
+    "evaluate": "napari_sr.evaluation",
+    "list_models": "napari_sr.models",
+    "load_model": "napari_sr.models",
+    "plan": "napari_sr.inference",
+    "upscale": "napari_sr.inference",
+    "upscale_layer": "napari_sr.layers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
