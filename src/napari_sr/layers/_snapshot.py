@@ -1,0 +1,154 @@
+"""Everything that is needed of a layer, captured at one moment.
+
+A run takes seconds to hours in another thread; meanwhile the layer may be renamed, moved, switched or deleted. So
+it is read once, by the caller's thread, and never touched again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_sr.errors import InputError
+from napari_sr.layers._axes import layer_axes
+from napari_sr.layers._geometry import finer_grid, finer_plane
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from napari.layers import Image, Layer
+
+__all__ = ["LayerSnapshot", "snapshot"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerSnapshot:
+    """An image layer as it was when it was captured."""
+
+    name: str
+    """Name of the layer."""
+    data: Any
+    """Level 0: a NumPy, dask or Zarr array. Not a copy."""
+    axes: str
+    """One letter a dimension of ``data``, such as ``"TCYX"`` or ``"YXS"``."""
+    attributes: Mapping[str, Any]
+    """Keyword arguments of `napari.layers.Image` that would make the layer again."""
+    contrast_limits_range: tuple[float, float]
+    """How far the contrast slider reaches."""
+
+    @property
+    def lazy(self) -> bool:
+        """Whether the data is a dask or Zarr array, to be read only where it is needed."""
+        return type(self.data).__module__.partition(".")[0] in {"dask", "zarr"}
+
+    def factors(self, scale: Sequence[float]) -> tuple[float, ...]:
+        """Output pixels per input pixel along each dimension of the layer.
+
+        Parameters
+        ----------
+        scale : (float, float)
+            Along Y and X.
+
+        Returns
+        -------
+        tuple of float
+            One for each dimension but the samples of RGB(A), 1 for stack axes.
+        """
+        along = {"Y": float(scale[0]), "X": float(scale[1])}
+        return tuple(along.get(axis, 1.0) for axis in self.axes if axis != "S")
+
+    def layer(self, data: Any, scale: Sequence[float], *, suffix: str, record: Any) -> Image:
+        """The upscaled layer: as this one, at the same place in the world, of finer pixels.
+
+        Parameters
+        ----------
+        data : array
+            The upscaled image, dimensions as ``axes``.
+        scale : (float, float)
+            Output pixels per input pixel along Y and X.
+        suffix : str
+            Appended to the name.
+        record : object
+            Stored in the metadata as ``"napari_sr"``.
+
+        Returns
+        -------
+        napari.layers.Image
+            Not yet added to a viewer.
+        """
+        from napari.layers import Image
+
+        attributes = {
+            **self.attributes,
+            **_placed(self.attributes, self.factors(scale)),
+            "name": f"{self.name} {suffix}",
+            "metadata": {**self.attributes["metadata"], "napari_sr": record},
+        }
+        layer = Image(data, **attributes)
+        layer.contrast_limits_range = self.contrast_limits_range
+        layer.contrast_limits = self.attributes["contrast_limits"]
+        return layer
+
+
+def snapshot(layer: Layer | None) -> LayerSnapshot:
+    """Capture a layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer or None
+        None stands for nothing selected.
+
+    Returns
+    -------
+    LayerSnapshot
+        Holds a reference to the layer's data, none to the layer.
+
+    Raises
+    ------
+    InputError
+        If it is not an image layer.
+    """
+    from napari.layers import Image
+
+    if layer is None:
+        raise InputError("no layer is selected; select an image layer first")
+    if not isinstance(layer, Image):
+        raise InputError(
+            f"'{layer.name}' is a {layer.__class__.__name__} layer and only image layers can be "
+            "upscaled; select an image layer"
+        )
+    _, attributes, _ = layer.as_layer_data_tuple()
+    return LayerSnapshot(
+        name=str(layer.name),
+        data=layer.data[0] if layer.multiscale else layer.data,
+        axes=layer_axes(tuple(layer.axis_labels), rgb=bool(layer.rgb)),
+        attributes=_reusable(attributes),
+        contrast_limits_range=tuple(layer.contrast_limits_range),
+    )
+
+
+def _reusable(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a layer's state makes sense for one that has no pyramid."""
+    kept = {key: value for key, value in attributes.items() if key != "locked_data_level"}
+    return {**kept, "multiscale": False, "metadata": dict(kept.get("metadata") or {})}
+
+
+def _placed(attributes: Mapping[str, Any], factors: Sequence[float]) -> dict[str, Any]:
+    """Those attributes which are positions in the data, for the finer grid."""
+    from napari.utils.transforms import Affine
+
+    coarse = Affine(
+        scale=attributes["scale"],
+        rotate=attributes["rotate"],
+        shear=attributes["shear"],
+        ndim=len(factors),
+    )
+    scale, translate = finer_grid(
+        coarse.linear_matrix, attributes["scale"], attributes["translate"], factors
+    )
+    placed: dict[str, Any] = {"scale": scale, "translate": translate}
+    if attributes.get("plane"):
+        placed["plane"] = finer_plane(attributes["plane"], factors)
+    clipping = attributes.get("experimental_clipping_planes") or []
+    placed["experimental_clipping_planes"] = [finer_plane(plane, factors) for plane in clipping]
+    return placed
