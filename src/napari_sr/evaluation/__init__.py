@@ -1,5 +1,6 @@
 """How good and how fast: metrics, the papers' protocol, benchmarks."""
 
+from napari_sr.evaluation._benchmark import Speed, benchmark
 from napari_sr.evaluation._evaluate import evaluate, score
 from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
 from napari_sr.evaluation._pairs import Pair, cut_and_shrink, find_pairs, read_pair, read_rgb
@@ -9,6 +10,8 @@ __all__ = [
     "Evaluation",
     "Pair",
     "Score",
+    "Speed",
+    "benchmark",
     "cut_and_shrink",
     "evaluate",
     "evaluation_luma",

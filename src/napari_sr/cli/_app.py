@@ -1,0 +1,49 @@
+"""The program: its commands and the options before them."""
+
+# No `from __future__ import annotations` where typer reads annotations: it needs them evaluated.
+from typing import Annotated
+
+import typer
+
+from napari_sr import __version__
+from napari_sr.cli import _benchmark, _evaluate, _info, _models, _train, _upscale
+from napari_sr.cli._edge import EdgeGroup, tell_warnings
+
+app = typer.Typer(
+    name="napari-sr",
+    cls=EdgeGroup,
+    help="Super-resolution for scientific images and photographs: upscale files, measure and train models.",
+    no_args_is_help=True,
+    # Plain text: rich boxes would break an error over four lines and start more slowly.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(_upscale.upscale)
+app.add_typer(_models.app)
+app.command()(_evaluate.evaluate)
+app.command()(_benchmark.benchmark)
+app.command()(_train.train)
+app.command()(_info.info)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"napari-sr {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the program with the arguments of the process."""
+    tell_warnings()
+    app()

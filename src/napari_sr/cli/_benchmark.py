@@ -1,0 +1,56 @@
+"""``napari-sr benchmark``: how fast the models run on this machine."""
+
+from typing import Annotated
+
+import typer
+
+from napari_sr.cli import _options as options
+from napari_sr.cli._console import print_json, progress_bar, show_table
+
+
+def benchmark(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", help="Id or path, several times for several; else every bundled."
+        ),
+    ] = None,
+    scale: options.ScaleText = "2",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    size: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 512,
+    grey: Annotated[bool, typer.Option("--grey", help="One channel instead of RGB.")] = False,
+    repeats: Annotated[int, typer.Option(min=1, help="Measurements; the median counts.")] = 3,
+    json: options.Json = False,
+) -> None:
+    """Measure the speed of models: seconds for a million input pixels."""
+    from napari_sr.evaluation import benchmark as measure
+    from napari_sr.models import list_models
+
+    factor = options.parse_scale(scale)
+    names = list(dict.fromkeys(model or [card.id for card in list_models()]))
+    found = []
+    with progress_bar("benchmark") as progress:
+        for done, name in enumerate(names, start=1):
+            speed = measure(
+                name,
+                factor,
+                size=size,
+                rgb=not grey,
+                device=device,
+                precision=precision,
+                repeats=repeats,
+            )
+            found.append(speed)
+            progress(done, len(names))
+    if json:
+        print_json([speed.to_dict() for speed in found])
+        return
+    show_table(
+        f"x{scale}, {size} x {size} pixels, {'grey' if grey else 'RGB'}",
+        ["model", "device", "precision", "seconds", "seconds / megapixel"],
+        [
+            [s.model, s.device, s.precision, f"{s.seconds:.3f}", f"{s.seconds_per_megapixel:.2f}"]
+            for s in found
+        ],
+    )

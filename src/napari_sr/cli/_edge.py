@@ -1,0 +1,124 @@
+"""The edge of the program: an error becomes one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from napari_sr.errors import CancelledError, NapariSRError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAILED = 1
+INTERRUPTED = 130
+"""What shells report of a program that Ctrl-C ended: 128 + SIGINT."""
+
+
+class EdgeGroup(TyperGroup):
+    """Commands whose errors are told in one line; ``--debug`` lets them through with a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command.
+
+        Parameters
+        ----------
+        ctx : click.Context
+            Of the whole program.
+
+        Returns
+        -------
+        Any
+            What the command returns.
+        """
+        if ctx.params.get("debug"):
+            return super().invoke(ctx)
+        return told(lambda: super(EdgeGroup, self).invoke(ctx))
+
+
+def told(action: Callable[[], Any]) -> Any:
+    """Run an action; tell its errors in one line and exit.
+
+    Parameters
+    ----------
+    action : callable
+        Without arguments.
+
+    Returns
+    -------
+    Any
+        What the action returns.
+    """
+    try:
+        return action()
+    except (KeyboardInterrupt, CancelledError):
+        stop("stopped; nothing was left half-written", INTERRUPTED)
+    except NapariSRError as error:
+        stop(one_line(error), FAILED)
+    except (BrokenPipeError, typer.Abort):
+        raise
+    except Exception as error:
+        # Exit and wrong usage carry their exit code and are typer's to tell.
+        if hasattr(error, "exit_code"):
+            raise
+        stop(unexpected(error), FAILED)
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why on stderr and exit.
+
+    Parameters
+    ----------
+    message : str
+        One line.
+    code : int
+        Exit code.
+    """
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)
+
+
+def one_line(error: BaseException) -> str:
+    """Message of an error without line breaks.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any.
+
+    Returns
+    -------
+    str
+        Its name where it has no message.
+    """
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def unexpected(error: Exception) -> str:
+    """Message for an error that nobody foresaw, with the way to learn more.
+
+    Parameters
+    ----------
+    error : Exception
+        Any.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first} (napari-sr --debug … shows where)"
+
+
+def tell_warnings() -> None:
+    """Show warnings as one line each, without the file and line of code that raised them."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+    warnings.showwarning = show

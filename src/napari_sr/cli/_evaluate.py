@@ -1,0 +1,82 @@
+"""``napari-sr evaluate``: PSNR and SSIM by the protocol of the papers, bicubic beside them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_sr.cli import _options as options
+from napari_sr.cli._console import progress_bar, show_table, write_json
+
+if TYPE_CHECKING:
+    from napari_sr.evaluation import Evaluation
+
+BASELINE = "bicubic"
+
+
+def evaluate(
+    model: options.Models,
+    hr: Annotated[list[Path], typer.Option(help="Folder of originals; several for several sets.")],
+    scale: Annotated[int, typer.Option("--scale", "-s", min=2, help="2, 3 or 4.")] = 2,
+    lr: Annotated[
+        Path | None,
+        typer.Option(help="Folder of small images, matched by name; else they are made."),
+    ] = None,
+    value_range: options.ValueRange = None,
+    colour: options.Colour = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "float32",
+    tile: options.TileText = "auto",
+    ensemble: options.Ensemble = False,
+    json: Annotated[
+        str, typer.Option(metavar="FILE", help="Write every figure as JSON; - for stdout.")
+    ] = "",
+) -> None:
+    """Measure models on a folder of originals: PSNR and SSIM on the luma, as the papers do."""
+    from napari_sr.evaluation import evaluate as measure
+    from napari_sr.models import load_model
+
+    size = options.parse_tile(tile)
+    facts = {"value_range": value_range, "colour": colour}
+    models = [load_model(BASELINE), *(load_model(each, **facts) for each in dict.fromkeys(model))]
+    sets: list[list["Evaluation"]] = []
+    for folder in hr:
+        sets.append([])
+        for each in {each.id: each for each in models}.values():
+            with progress_bar(f"{each.id}, {folder.name}") as progress:
+                found = measure(
+                    each, folder, scale, lr, device=device, precision=precision, tile=size,
+                    ensemble=ensemble, progress=progress,
+                )  # fmt: skip
+            sets[-1].append(found)
+    if json != "-":
+        for found in sets:
+            _show(found)
+    if json:
+        write_json(json, [each.to_dict() for found in sets for each in found])
+
+
+def _show(found: Sequence["Evaluation"]) -> None:
+    """Print one set: a line an image, then a line a model."""
+    first = found[0]
+    place = f"{Path(first.dataset).name or first.dataset}, x{first.scale}, {first.low_resolution}"
+    images = [
+        [rows[0].image, *(f"{row.psnr:.3f} / {row.ssim:.4f}" for row in rows)]
+        for rows in zip(*(each.rows for each in found), strict=True)
+    ]
+    show_table(place, ["PSNR dB / SSIM", *(each.model for each in found)], images)
+    show_table(
+        f"Means: {place}",
+        ["model", "PSNR dB", "SSIM", f"over {first.model} dB", "seconds"],
+        [
+            [
+                each.model,
+                f"{each.psnr:.3f}",
+                f"{each.ssim:.4f}",
+                f"{each.psnr - first.psnr:+.3f}",
+                f"{each.seconds:.2f}",
+            ]
+            for each in found
+        ],
+    )

@@ -1,0 +1,103 @@
+"""``napari-sr info``: versions, devices and folders, for a bug report or a first look."""
+
+import typer
+
+from napari_sr.cli._console import print_json
+from napari_sr.cli._options import Json
+
+PACKAGES = (
+    "napari-sr", "napari", "torch", "numpy", "opencv-python-headless", "tifffile", "zarr", "dask",
+    "imagecodecs", "openvino", "onnxruntime", "spandrel",
+)  # fmt: skip
+
+
+def info(json: Json = False) -> None:
+    """Show versions, devices and folders."""
+    facts = {
+        "versions": versions(),
+        "devices": devices(),
+        "models": catalog(),
+        "sample data": samples(),
+    }
+    if json:
+        print_json(facts)
+        return
+    for heading, values in facts.items():
+        typer.echo(heading)
+        width = max((len(name) for name in values), default=0)
+        for name, value in values.items():
+            typer.echo(f"  {name:<{width}}  {value}")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that matter, as installed.
+
+    Returns
+    -------
+    dict
+        Name to version; packages that are not installed are left out.
+    """
+    import platform
+    from importlib import metadata
+
+    found = {"python": platform.python_version(), "platform": platform.platform(terse=True)}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def devices() -> dict[str, str]:
+    """What networks can run on here.
+
+    Returns
+    -------
+    dict
+        Device to what is known of it.
+    """
+    import torch
+
+    found = {"cpu": _cpu()}
+    for at in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(at)
+        found[f"cuda:{at}"] = f"{facts.name}, {facts.total_memory / 2**30:.1f} GiB"
+    if torch.backends.mps.is_available():
+        found["mps"] = "Apple GPU"
+    return found
+
+
+def catalog() -> dict[str, str]:
+    """Where models come from, and how many there are.
+
+    Returns
+    -------
+    dict
+        Folder of the bundled weights and number of models in the catalog.
+    """
+    from napari_sr.models import WEIGHTS, list_models
+
+    return {"bundled": str(WEIGHTS), "catalog": f"{len(list_models())} models"}
+
+
+def _cpu() -> str:
+    import platform
+
+    import psutil
+    import torch
+
+    memory = psutil.virtual_memory()
+    # Public only since torch 2.9.
+    facts = getattr(torch.cpu, "get_capabilities", dict)()
+    has = {"bfloat16": "avx512_bf16", "AMX": "amx_bf16"}
+    fast = [name for name, key in has.items() if facts.get(key)]
+    return ", ".join(
+        [
+            str(facts.get("cpu_name") or platform.processor() or platform.machine()),
+            f"{torch.get_num_threads()} threads",
+            torch.backends.cpu.get_cpu_capability(),
+            " and ".join(fast) or "no fast bfloat16",
+            f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+        ]
+    )

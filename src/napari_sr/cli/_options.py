@@ -1,0 +1,108 @@
+"""Options that several commands share, and how their text is read."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal
+
+import typer
+
+from napari_sr.errors import InputError
+
+Tile = int | tuple[int, int] | Literal["auto"] | None
+Factor = float | tuple[float, float]
+
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", help="Id from `napari-sr models list`, or path of a checkpoint."),
+]
+Models = Annotated[
+    list[str],
+    typer.Option("--model", "-m", help="Id or path of a checkpoint; several times for several."),
+]
+ValueRange = Annotated[
+    float | None,
+    typer.Option(help="For a file of unknown origin: its values go to 1 or to 255."),
+]
+Colour = Annotated[
+    str | None, typer.Option(help="For a file of unknown origin: it was trained on Y, RGB or grey.")
+]
+ScaleText = Annotated[
+    str,
+    typer.Option("--scale", "-s", help="Output pixels per input pixel: 2, 2.5, or 2,3 for Y,X."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda:0 or mps.")]
+Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+TileText = Annotated[
+    str,
+    typer.Option("--tile", help="Pixels of the input: auto, 256, 256,384 (Y,X), or none for all."),
+]
+Ensemble = Annotated[
+    bool, typer.Option("--ensemble", help="Mean over 8 flips and rotations: 8 times slower.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def parse_scale(text: str) -> Factor:
+    """Read a scale.
+
+    Parameters
+    ----------
+    text : str
+        ``"2"``, ``"2.5"``, or ``"2,3"`` for Y and X.
+
+    Returns
+    -------
+    float or tuple of two floats
+        At least 1.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is no number.
+    InputError
+        If it is below 1, infinite or not a number.
+    """
+    try:
+        factors = tuple(float(part) for part in _parts(text))
+    except ValueError:
+        factors = ()
+    if len(factors) not in (1, 2):
+        raise typer.BadParameter(f"--scale takes a number, or two for Y,X, not {text!r}")
+    if not all(math.isfinite(factor) and factor >= 1 for factor in factors):
+        raise InputError(f"the scale must be a number of at least 1, not {text}")
+    return factors[0] if len(factors) == 1 else (factors[0], factors[1])
+
+
+def parse_tile(text: str) -> Tile:
+    """Read a tile size.
+
+    Parameters
+    ----------
+    text : str
+        ``"auto"``, ``"none"``, ``"256"``, or ``"256,384"`` for Y and X.
+
+    Returns
+    -------
+    "auto", None, int or tuple of two ints
+        Pixels of the input.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is none of these.
+    """
+    if text.lower() == "auto":
+        return "auto"
+    if text.lower() == "none":
+        return None
+    parts = _parts(text)
+    if len(parts) not in (1, 2) or not all(re.fullmatch("[1-9][0-9]*", part) for part in parts):
+        raise typer.BadParameter(f"--tile takes auto, none, 256 or 256,384, not {text!r}")
+    sizes = [int(part) for part in parts]
+    return sizes[0] if len(sizes) == 1 else (sizes[0], sizes[1])
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.replace("x", ",").split(",")]
