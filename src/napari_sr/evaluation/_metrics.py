@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sr.errors import InputError
 from napari_sr.imaging import bt601_luma
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _WINDOW = 11
 _SIGMA = 1.5

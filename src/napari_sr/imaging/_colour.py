@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-_TO_YCBCR = np.array(
-    [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
-) / 255
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_TO_YCBCR = (
+    np.array([[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]])
+    / 255
+)
 _OFFSET = np.array([16.0, 128.0, 128.0]) / 255
 _TO_RGB = np.linalg.inv(_TO_YCBCR)
 
@@ -29,7 +33,8 @@ def bt601_luma(rgb: NDArray[np.floating]) -> NDArray[np.floating]:
     ----------
     ITU-R BT.601-7, section 2.5; MATLAB ``rgb2ycbcr``.
     """
-    return rgb @ _TO_YCBCR[0].astype(rgb.dtype) + rgb.dtype.type(_OFFSET[0])
+    luma: NDArray[np.floating] = rgb @ _TO_YCBCR[0].astype(rgb.dtype)
+    return luma + rgb.dtype.type(_OFFSET[0])
 
 
 def rgb_to_ycbcr(rgb: NDArray[np.floating]) -> NDArray[np.floating]:

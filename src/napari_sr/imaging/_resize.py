@@ -158,7 +158,9 @@ def _steps(
     if scale is None:
         factors = [n / size[a] for n, a in zip(shape or (), axes, strict=True)]
     else:
-        factors = [float(f) for f in (scale if isinstance(scale, Sequence) else [scale] * len(axes))]
+        factors = [
+            float(f) for f in (scale if isinstance(scale, Sequence) else [scale] * len(axes))
+        ]
     lengths = shape or [math.ceil(f * size[a] - 1e-9) for f, a in zip(factors, axes, strict=True)]
     if not all(f > 0 and math.isfinite(f) for f in factors) or min(lengths) < 1:
         raise InputError(f"cannot resize by {factors}: every factor must be a positive number")

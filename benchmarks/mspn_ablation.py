@@ -1,0 +1,136 @@
+"""What each part of MSPN is worth: variants, and other networks, trained by one recipe for the same time.
+
+    python benchmarks/mspn_ablation.py ../shared/data --minutes 10 --only mspn bsrn rfdn
+
+Each variant first runs a few steps to learn its speed, then as many iterations as fit the minutes, with one cosine
+over all of them. Set5 and Set14 are measured by `napari_sr.evaluation`. Results are added to a CSV file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import time
+from pathlib import Path
+
+import torch
+
+from napari_sr.evaluation import evaluate
+from napari_sr.training._dataset import TrainingData, read_images
+from napari_sr.training._loop import Trainer
+from napari_sr.training._recipe import (
+    DataRecipe,
+    ModelRecipe,
+    OptimisationRecipe,
+    Recipe,
+    ScheduleRecipe,
+    Stage,
+)
+from napari_sr.training._run import RunFolder
+
+MSPN = {"channels": 48, "blocks": 4}
+VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
+    "mspn": ("mspn", MSPN),
+    "mspn without blueprint": ("mspn", {**MSPN, "blueprint": False}),
+    "mspn without dilation": ("mspn", {**MSPN, "dilated": False}),
+    "mspn without attention": ("mspn", {**MSPN, "attention": "none"}),
+    "mspn, pixel attention": ("mspn", {**MSPN, "attention": "pixel"}),
+    "mspn, large kernel": ("mspn", {**MSPN, "attention": "large"}),
+    "mspn 40 x 6": ("mspn", {"channels": 40, "blocks": 6}),
+    "mspn 32 x 6": ("mspn", {"channels": 32, "blocks": 6}),
+    "bsrn": ("bsrn", {}),
+    "rfdn": ("rfdn", {}),
+}
+
+
+def recipe_for(name: str, iterations: int, args: argparse.Namespace) -> Recipe:
+    """The one recipe, for any network."""
+    architecture, config = VARIANTS[name]
+    return Recipe(
+        model=ModelRecipe(
+            name.replace(" ", "-").replace(",", ""), architecture, args.scale, dict(config), "RGB"
+        ),
+        data=DataRecipe(train=str(args.data / "train_photos")),
+        stage=(Stage(iterations, patch=32, batch=16),),
+        schedule=ScheduleRecipe(lr=args.lr, lr_min=1e-6, warmup=100),
+        optimisation=OptimisationRecipe(
+            validate_every=iterations, clip=0.5, precision=args.precision
+        ),
+    )
+
+
+def seconds_per_step(
+    name: str, data: tuple[TrainingData, TrainingData], args: argparse.Namespace
+) -> float:
+    """Median of a few steps."""
+    trainer = Trainer(recipe_for(name, 1000, args), *data, torch.device("cpu"))
+    took = []
+    for _ in range(15):
+        start = time.perf_counter()
+        trainer.step()
+        took.append(time.perf_counter() - start)
+    return sorted(took)[len(took) // 2]
+
+
+def measure(
+    name: str, data: tuple[TrainingData, TrainingData], args: argparse.Namespace
+) -> dict[str, object]:
+    """Train one variant for the minutes and measure it."""
+    iterations = int(args.minutes * 60 / seconds_per_step(name, data, args))
+    recipe = recipe_for(name, iterations, args)
+    trainer = Trainer(recipe, *data, torch.device("cpu"))
+    while trainer.iteration < iterations:
+        trainer.step()
+    entry = trainer.validate(0.0)
+    path = RunFolder(args.out / recipe.model.id).save_weights(
+        "last", trainer.average.network, recipe, entry
+    )
+    row: dict[str, object] = {
+        "variant": name,
+        "scale": args.scale,
+        "parameters": sum(p.numel() for p in trainer.network.parameters()),
+        **{
+            k: v
+            for k, v in dataclasses.asdict(entry).items()
+            if k in ("iteration", "seconds", "psnr")
+        },
+    }
+    for benchmark in ("Set5", "Set14"):
+        row[benchmark] = evaluate(
+            path, args.data / "benchmarks" / benchmark / "HR", args.scale
+        ).psnr
+    return row
+
+
+def main() -> None:
+    """Run the variants that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with train_photos and benchmarks")
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--scale", type=int, default=2)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--only", nargs="*", default=list(VARIANTS))
+    parser.add_argument("--out", type=Path, default=Path("runs/ablation"))
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    images = read_images(args.data / "train_photos", "RGB")
+    data = (
+        TrainingData(images[30:], args.scale, "RGB"),
+        TrainingData(images[:30:2], args.scale, "RGB"),
+    )
+    for name in args.only:
+        row = measure(name, data, args)
+        print(row, flush=True)
+        table = args.out / "ablation.csv"
+        new = not table.exists()
+        with table.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The curve of a run as a picture."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Sequence
+    from napari_sr.training._run import Entry
+
+
+def draw(entries: Sequence[Entry], path: Path) -> None:
+    """Draw held-out PSNR and learning rate against iterations.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        The log; fewer than two draw nothing.
+    path : Path
+        An SVG file.
+    """
+    if len(entries) < 2:
+        return
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    steps = [entry.iteration / 1000 for entry in entries]
+    axes.plot(steps, [entry.psnr for entry in entries], color="tab:blue")
+    axes.set_xlabel("iterations / 1000")
+    axes.set_ylabel("held-out PSNR / dB", color="tab:blue")
+    axes.grid(alpha=0.3)
+    rate = axes.twinx()
+    rate.plot(steps, [entry.lr for entry in entries], color="tab:grey", linewidth=0.8)
+    rate.set_ylabel("learning rate", color="tab:grey")
+    figure.savefig(path, metadata={"Date": None})

@@ -1,0 +1,140 @@
+"""Pairs of small and large patches, drawn from a folder of images held in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_sr.errors import RecipeError
+from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
+from napari_sr.training._pixels import PixelStore, random_corners
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_sr.training._recipe import Colour, Recipe, Stage
+    from numpy.typing import NDArray
+    from pathlib import Path
+    from collections.abc import Sequence
+
+SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One image at both resolutions, float32 in [0, 1], shape (1, C, Y, X)."""
+
+    small: Tensor
+    large: Tensor
+
+
+class TrainingData:
+    """A folder of images as small and large pixels.
+
+    Parameters
+    ----------
+    images : sequence of arrays
+        High-resolution images, (Y, X, 3) of uint8, or (Y, X) of any real type for ``grey``.
+    scale : int
+        Large pixels per small pixel.
+    colour : {"Y", "RGB", "grey"}
+        What the network sees.
+
+    Raises
+    ------
+    RecipeError
+        If there are no images.
+    """
+
+    def __init__(self, images: Sequence[NDArray[np.generic]], scale: int, colour: Colour) -> None:
+        if not images:
+            raise RecipeError("there are no images to train on: data.train names an empty folder")
+        self.scale, self.colour = scale, colour
+        pairs = [_shrink(image, scale, colour) for image in images]
+        self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
+        self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
+
+    def draw(self, stage: Stage, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A batch of patches, float32 in [0, 1]: ``(N, C, p, p)`` and ``(N, C, s*p, s*p)``."""
+        smallest = int(min(self.small.height.min(), self.small.width.min()))
+        if smallest < stage.patch:
+            raise RecipeError(
+                f"patches of {stage.patch} pixels do not fit: the smallest image is {smallest} wide at 1/{self.scale}"
+            )
+        corners = random_corners(
+            self.small.height, self.small.width, stage.batch, stage.patch, generator
+        )
+        small = self.small.patches(corners, stage.patch)
+        large = self.large.patches(corners, stage.patch, self.scale)
+        return self._values(small), self._values(large)
+
+    def pairs(self) -> list[Pair]:
+        """Every whole image, for validation."""
+        both = (
+            [
+                self._values(store.image(i).permute(2, 0, 1)[None])
+                for store in (self.small, self.large)
+            ]
+            for i in range(len(self.small))
+        )
+        return [Pair(small, large) for small, large in both]
+
+    def _values(self, pixels: Tensor) -> Tensor:
+        values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
+        if self.colour != "Y":
+            return values
+        luma = bt601_luma(values.permute(0, 2, 3, 1).numpy())
+        return torch.from_numpy(luma)[:, None]
+
+
+def read_images(folder: Path, colour: Colour) -> list[NDArray[np.generic]]:
+    """Every image under a folder, sorted by path: RGB as uint8, grey scaled to [0, 1] by minimum and maximum.
+
+    Raises
+    ------
+    RecipeError
+        If the folder does not exist or an image cannot be read.
+    """
+    if not folder.is_dir():
+        raise RecipeError(f"data.train: {folder} is not a folder; pass --data FOLDER")
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
+    return [_read(path, colour) for path in paths]
+
+
+def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
+    """The training images of a recipe, and those held out for validation."""
+    images = read_images(recipe.resolve(recipe.data.train), recipe.model.colour)
+    n_out = min(recipe.data.held_out, len(images) // 2)
+    held = set(np.linspace(0, len(images) - 1, n_out, dtype=int).tolist()) if n_out else set()
+    scale, colour = recipe.model.scale, recipe.model.colour
+    train = TrainingData([im for i, im in enumerate(images) if i not in held], scale, colour)
+    # Without room for a split, the images themselves tell at least whether it learns.
+    tests = [im for i, im in enumerate(images) if i in held] or images
+    return train, TrainingData(tests, scale, colour)
+
+
+def _read(path: Path, colour: Colour) -> NDArray[np.generic]:
+    flag = cv2.IMREAD_UNCHANGED if colour == "grey" else cv2.IMREAD_COLOR
+    image = cv2.imdecode(np.fromfile(path, np.uint8), flag)
+    if image is None:
+        raise RecipeError(f"{path}: cannot be read as an image; remove it from the folder")
+    if colour != "grey":
+        return np.ascontiguousarray(image[..., ::-1])
+    grey = image if image.ndim == 2 else image[..., :3].mean(axis=2)
+    low, high = float(grey.min()), float(grey.max())
+    return ((grey - low) / max(high - low, 1e-9)).astype(np.float32)
+
+
+def _shrink(
+    image: NDArray[np.generic], scale: int, colour: Colour
+) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Small and large image, (Y, X, C), the large one cut to a multiple of the scale."""
+    h, w = (n // scale * scale for n in image.shape[:2])
+    large = np.ascontiguousarray(image[:h, :w])
+    if colour == "grey":
+        small = imresize(large, 1 / scale).clip(0, 1).astype(np.float32)
+        return small[..., None], large[..., None]
+    return imresize_uint8(large.astype(np.uint8), 1 / scale), large

@@ -1,0 +1,246 @@
+"""Recipes: everything that makes a training run, as one TOML file that can be read and repeated."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from napari_sr.errors import RecipeError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+T = TypeVar("T")
+
+Colour = Literal["Y", "RGB", "grey"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecipe:
+    """What is trained."""
+
+    id: str
+    """Name of the model, and of the weights' file together with the scale."""
+    architecture: str
+    """Id in the register of architectures."""
+    scale: int
+    """Output pixels per input pixel."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """Further keywords of the architecture: width, depth."""
+    colour: Colour = "Y"
+    """What the network sees: BT.601 luma, RGB, or a grey image as it is."""
+    init: str = ""
+    """Weights to start from, of this or another scale: what fits is taken. Empty: random."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataRecipe:
+    """What it is trained on."""
+
+    train: str
+    """Folder of high-resolution images, searched recursively."""
+    held_out: int = 24
+    """Images of the folder, evenly spread, that are kept for validation and never trained on."""
+    noise: float = 0.0
+    """Largest standard deviation of Gaussian noise added to the small patches, white = 1."""
+    shot_noise: float = 0.0
+    """Largest Poisson noise: its standard deviation at white, white = 1."""
+    blur: float = 0.0
+    """Largest standard deviation, in small pixels, of the point spread function before shrinking."""
+    gain: float = 1.0
+    """Smallest factor of a random gain; 1: none. Patches are scaled by a value in ``[gain, 1]``."""
+    offset: float = 0.0
+    """Largest random offset added after the gain, as far as values stay in [0, 1]."""
+    gamma: float = 1.0
+    """Largest exponent of a random gamma (its inverse is the smallest); 1: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the run with patches and batches of one size."""
+
+    iterations: int
+    """How many steps this stage lasts."""
+    patch: int = 48
+    """Side of the small patches, in pixels."""
+    batch: int = 32
+    """Patches a step."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleRecipe:
+    """How the learning rate falls: cosines with restarts."""
+
+    lr: float = 5e-4
+    """Learning rate at the start."""
+    lr_min: float = 1e-7
+    """Learning rate that each cosine ends at."""
+    periods: tuple[int, ...] = ()
+    """Length of each cosine in iterations; empty: one over the whole run."""
+    restarts: tuple[float, ...] = ()
+    """Fraction of ``lr`` that each cosine starts at; empty: 1 each."""
+    warmup: int = 0
+    """Iterations in which the learning rate rises linearly from 0 at the very start."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimisationRecipe:
+    """How it is trained."""
+
+    loss: Literal["l1", "l2", "charbonnier", "l1+fft", "charbonnier+fft"] = "l1"
+    """See `napari_sr.training.losses`."""
+    fft_weight: float = 0.1
+    """Weight of the spectral part of the ``+fft`` losses; the rest weighs ``1 - fft_weight``."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Moments of Adam."""
+    ema: float = 0.999
+    """Decay of the running mean of the weights that is validated and saved; 0: the weights themselves."""
+    clip: float = 0.0
+    """Largest norm of the gradient; 0: not clipped."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """``auto`` measures both at the start and takes the faster."""
+    teacher: str = ""
+    """Model to distil from: its output is mixed into the target. Empty: none."""
+    teacher_weight: float = 0.5
+    """Weight of the teacher's output in the loss."""
+    seed: int = 0
+    """Of the patches, the augmentation and the first weights."""
+    validate_every: int = 1000
+    """Iterations between validations; the best running mean is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole training run."""
+
+    model: ModelRecipe
+    data: DataRecipe
+    stage: tuple[Stage, ...]
+    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    optimisation: OptimisationRecipe = field(default_factory=OptimisationRecipe)
+    folder: Path = field(default_factory=Path)
+    """Where the recipe lies; relative paths in it start here."""
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the whole run."""
+        return sum(stage.iterations for stage in self.stage)
+
+    @property
+    def name(self) -> str:
+        """Name of the run and of its weights, e.g. ``ecbsr-x2``."""
+        return f"{self.model.id}-x{self.model.scale}"
+
+    def stage_at(self, iteration: int) -> Stage:
+        """The stage that a step counted from 0 belongs to."""
+        for stage in self.stage:
+            if iteration < stage.iterations:
+                return stage
+            iteration -= stage.iterations
+        return self.stage[-1]
+
+    def resolve(self, path: str) -> Path:
+        """A path of the recipe as it is on this machine."""
+        return (self.folder / Path(path).expanduser()).resolve()
+
+
+def read_recipe(path: Path | str, **overrides: str) -> Recipe:
+    """Read and check a recipe.
+
+    Parameters
+    ----------
+    path : path
+        A TOML file with the tables ``[model]``, ``[data]``, ``[[stage]]``, ``[schedule]`` and ``[optimisation]``.
+    **overrides : str
+        Replace ``data_train``, the folder of images, or ``model_init``, the weights to start from.
+
+    Raises
+    ------
+    RecipeError
+        If the file is not TOML, a key is unknown or missing, or a value has the wrong type.
+    """
+    path = Path(path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: no such recipe") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise RecipeError(f"{path.name}: not a readable TOML file ({error})") from error
+    for key, value in overrides.items():
+        table, _, name = key.partition("_")
+        tables.setdefault(table, {})[name] = str(Path(value).expanduser().resolve())
+    recipe = _build(Recipe, tables, path.name)
+    _check(recipe, path.name)
+    return dataclasses.replace(recipe, folder=path.resolve().parent)
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    if not recipe.stage or min(min(s.iterations, s.patch, s.batch) for s in recipe.stage) < 1:
+        raise RecipeError(
+            f"{where}: needs at least one [[stage]] with positive iterations, patch and batch"
+        )
+    periods, restarts = recipe.schedule.periods, recipe.schedule.restarts
+    if periods and sum(periods) != recipe.iterations:
+        raise RecipeError(
+            f"{where}: the periods add up to {sum(periods)} iterations, the stages to {recipe.iterations}"
+        )
+    if restarts and len(restarts) != max(len(periods), 1):
+        raise RecipeError(f"{where}: needs one entry of restarts a period")
+    if recipe.model.scale < 1:
+        raise RecipeError(f"{where}: model.scale must be 1 or more")
+
+
+def _build(kind: type[T], table: Any, where: str) -> T:
+    """A dataclass out of a TOML table, refusing what it does not know."""
+    if not isinstance(table, Mapping):
+        raise RecipeError(f"{where} must be a table")
+    hints = get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(typing.cast("Any", kind)) if f.name != "folder"}
+    unknown = sorted(set(table) - set(fields))
+    if unknown:
+        raise RecipeError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(fields)}")
+    missing = [
+        name
+        for name, f in fields.items()
+        if name not in table
+        and f.default is dataclasses.MISSING
+        and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeError(f"{where}: {missing[0]!r} is missing")
+    return kind(**{k: _value(hints[k], v, f"{where}: {k}") for k, v in table.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    """A TOML value as its field wants it."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _build(hint, value, where)
+    if get_origin(hint) is tuple:
+        return _tuple(get_args(hint), value, where)
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise RecipeError(f"{where} must be one of {', '.join(map(str, get_args(hint)))}")
+        return value
+    plain = get_origin(hint) or hint
+    if plain is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
+        name = plain.__name__ if isinstance(plain, type | types.GenericAlias) else plain
+        raise RecipeError(f"{where} must be of type {name}, not {type(value).__name__}")
+    return value
+
+
+def _tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise RecipeError(f"{where} must be a list")
+    if args[-1] is not Ellipsis and len(args) != len(value):
+        raise RecipeError(f"{where} must have {len(args)} entries")
+    return tuple(_value(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))

@@ -1,0 +1,46 @@
+"""Starting a network from another's weights: of another scale, or of an earlier run."""
+
+from __future__ import annotations
+
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from napari_sr.errors import RecipeError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+    from pathlib import Path
+
+
+def start_weights(network: nn.Module, path: Path) -> int:
+    """Take every tensor that has the same name and shape; the rest (the upsampler) stays random.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Changed in place.
+    path : Path
+        A safetensors file of the train form.
+
+    Returns
+    -------
+    int
+        How many tensors fitted.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be read or nothing fits.
+    """
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"model.init: {path} cannot be read ({error})") from error
+    own = network.state_dict()
+    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    if not fitting:
+        raise RecipeError(f"model.init: nothing in {path.name} fits this network")
+    network.load_state_dict(fitting, strict=False)
+    return len(fitting)

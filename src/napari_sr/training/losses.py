@@ -1,0 +1,72 @@
+"""Losses: each takes ``(output, target)`` of shape ``(N, C, H, W)`` and gives a scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_sr.training._recipe import OptimisationRecipe
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+_CHARBONNIER_EPS2 = 1e-6
+
+
+def l1(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference."""
+    return F.l1_loss(output, target)
+
+
+def l2(output: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference."""
+    return F.mse_loss(output, target)
+
+
+def charbonnier(output: Tensor, target: Tensor) -> Tensor:
+    """Mean of ``sqrt(d**2 + 1e-6)``: L1 that is smooth at zero.
+
+    References
+    ----------
+    P. Charbonnier et al., Two deterministic half-quadratic regularization algorithms, ICIP 1994.
+    """
+    return torch.sqrt((output - target) ** 2 + _CHARBONNIER_EPS2).mean()
+
+
+def spectral(output: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the real and imaginary parts of the orthonormal 2-D spectra.
+
+    References
+    ----------
+    W. Deng et al., RepRFN, CVPR workshops 2023, section 3.4.
+    """
+    difference = torch.fft.rfft2(output - target, norm="ortho")
+    return torch.view_as_real(difference).abs().mean()
+
+
+def make_loss(recipe: OptimisationRecipe) -> Loss:
+    """The loss that a recipe names.
+
+    Parameters
+    ----------
+    recipe : OptimisationRecipe
+        ``loss`` and, for the ``+fft`` losses, ``fft_weight``.
+
+    Returns
+    -------
+    callable
+        ``(output, target) -> scalar``.
+    """
+    name, _, extra = recipe.loss.partition("+")
+    pixel: Loss = {"l1": l1, "l2": l2, "charbonnier": charbonnier}[name]
+    if not extra:
+        return pixel
+    weight = recipe.fft_weight
+    return lambda output, target: (
+        (1 - weight) * pixel(output, target) + weight * spectral(output, target)
+    )
