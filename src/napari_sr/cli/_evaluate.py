@@ -29,6 +29,10 @@ def evaluate(
     precision: options.Precision = "float32",
     tile: options.TileText = "auto",
     ensemble: options.Ensemble = False,
+    protocol: Annotated[
+        str,
+        typer.Option(help="rgb8: luma of the 8-bit result; luma: the network's own; auto."),
+    ] = "auto",
     json: Annotated[
         str, typer.Option(metavar="FILE", help="Write every figure as JSON; - for stdout.")
     ] = "",
@@ -47,7 +51,7 @@ def evaluate(
             with progress_bar(f"{each.id}, {folder.name}") as progress:
                 found = measure(
                     each, folder, scale, lr, device=device, precision=precision, tile=size,
-                    ensemble=ensemble, progress=progress,
+                    ensemble=ensemble, protocol=protocol, progress=progress,
                 )  # fmt: skip
             sets[-1].append(found)
     if json != "-":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_sr.errors import InputError
 from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
 from napari_sr.evaluation._pairs import cut_and_shrink, find_pairs, read_pair
+from napari_sr.evaluation._protocol import Luma, ProtocolName, choose_protocol
 from napari_sr.evaluation._report import Evaluation, Score
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ def evaluate(
     precision: str = "float32",
     tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
     ensemble: bool = False,
+    protocol: ProtocolName = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure how close a model's images come to originals.
 
     The small image is MATLAB's bicubic reduction of the original, cut to whole multiples of
-    ``scale``. What the engine makes of it, 8-bit RGB, is compared on the luma
+    ``scale``. What the engine makes of it is compared on the luma
     Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255, not rounded, without a border of ``scale``
     pixels; peak 255. Published tables are reproduced to 0.01 dB.
 
@@ -54,6 +56,9 @@ def evaluate(
         ``bird.png``, ``birdx2.png`` or ``bird_x2.png``.
     device, precision, tile, ensemble
         As for `napari_sr.upscale`, except that the precision is float32 unless asked for.
+    protocol : {"auto", "rgb8", "luma"}
+        Whether the result is rounded to 8-bit RGB before its luma is taken, or the network's luma is
+        compared directly. ``"auto"``: directly where the network sees nothing but luma.
     progress : callable, optional
         Called with images done and images in all.
 
@@ -82,11 +87,12 @@ def evaluate(
     if scale != int(scale) or scale < 2:
         raise InputError(f"scale must be a whole number of at least 2 to be measured, not {scale}")
     loaded, rows, seconds = load_model(model), [], 0.0
+    way = choose_protocol(protocol, loaded.card)
     count, pairs = _load(hr, int(scale), lr)
     for done, (name, original, small) in enumerate(pairs, start=1):
         started = time.perf_counter()
         larger = upscale(
-            small,
+            way.prepare(small),
             scale,
             loaded,
             axes="YXS",
@@ -96,7 +102,7 @@ def evaluate(
             ensemble=ensemble,
         )
         seconds += time.perf_counter() - started
-        rows.append(score(name, original, larger, border=int(scale)))
+        rows.append(score(name, evaluation_luma(original), way.luma(larger), border=int(scale)))
         if progress is not None:
             progress(done, count)
     return Evaluation(
@@ -105,28 +111,29 @@ def evaluate(
         dataset="images" if isinstance(hr, Mapping) else str(hr),
         rows=tuple(rows),
         seconds=seconds,
+        protocol=way.name,
         low_resolution="MATLAB bicubic" if lr is None else str(lr),
     )
 
 
-def score(name: str, original: RGB, larger: RGB, border: int) -> Score:
-    """Compare an upscaled image with its original by the papers' protocol.
+def score(name: str, original: Luma, larger: Luma, border: int) -> Score:
+    """Compare the luma of an upscaled image with the original's.
 
     Parameters
     ----------
     name : str
         For the report.
-    original, larger : arrays of uint8, shape (Y, X, 3) or (Y, X)
-        The same shape.
+    original, larger : arrays of float64, shape (Y, X)
+        Values in 0..255.
     border : int
         Pixels to leave out on all four sides: the scale.
 
     Returns
     -------
     Score
-        PSNR and SSIM of the luma.
+        PSNR and SSIM.
     """
-    first, second = (shave(evaluation_luma(image), border) for image in (original, larger))
+    first, second = shave(original, border), shave(larger, border)
     return Score(name, psnr(first, second), ssim(first, second))
 
 

@@ -34,6 +34,8 @@ class Evaluation:
     """One score an image, in the order of their names."""
     seconds: float
     """Time spent upscaling, without reading and measuring."""
+    protocol: str = "rgb8"
+    """``"rgb8"``: the luma of the result as 8-bit RGB; ``"luma"``: the network's, not rounded."""
     low_resolution: str = "MATLAB bicubic"
     """Where the small images came from."""
 
@@ -53,13 +55,14 @@ class Evaluation:
         Returns
         -------
         dict
-            ``model``, ``scale``, ``dataset``, ``low_resolution``, ``psnr``, ``ssim``,
-            ``seconds`` and ``images``.
+            ``model``, ``scale``, ``dataset``, ``protocol``, ``low_resolution``, ``psnr``,
+            ``ssim``, ``seconds`` and ``images``.
         """
         return {
             "model": self.model,
             "scale": self.scale,
             "dataset": self.dataset,
+            "protocol": self.protocol,
             "low_resolution": self.low_resolution,
             "psnr": _finite(self.psnr),
             "ssim": self.ssim,
