@@ -1,12 +1,13 @@
 """Architectures: one file a paper, networks only; no files are read here and napari is not known.
 
 A network is a `torch.nn.Module` with the attributes ``scale`` and ``in_channels`` whose ``forward``
-takes ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``. Parameter names are those of the official checkpoints.
+takes ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``. Parameter names are those of the official
+checkpoints.
 """
 
 from __future__ import annotations
 
-MODULES = ("bicubic",)
+MODULES = ("bicubic", "esr", "espcn", "fsrcnn", "ecbsr")
 """Modules that register architectures, in the order in which state dicts are offered to them."""
 
 __all__ = ["MODULES"]

@@ -1,13 +1,13 @@
 """Bicubic interpolation as a convolution: the bridge from classical to learned upsampling.
 
-For an integer factor s, every output pixel at phase (i, j) of its s×s block is the same weighted sum of
-low-resolution pixels. So a classical upsampler is one bank of s² filters followed by PixelShuffle: the form of an
-efficient network, and the baseline that every network must beat.
+For an integer factor s, every output pixel at phase (i, j) of its s×s block is the same weighted sum
+of low-resolution pixels. So a classical upsampler is one bank of s² filters followed by PixelShuffle:
+the form of an efficient network, and the baseline that every network must beat.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from napari_sr.architectures.registry import Architecture, register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bicubic"]
+__all__ = ["Bicubic", "TransposedBicubic"]
 
 _RADIUS = 2  # four taps, which lie on either side of the centre pixel depending on the phase
 
@@ -32,7 +32,7 @@ def _cubic(x: Tensor) -> Tensor:
 
 
 def _filter_bank(scale: int) -> Tensor:
-    """Filters of every phase, shape (scale², 1, 5, 5), in PixelShuffle's channel order."""
+    """Make the filters of all phases, shape (scale², 1, 5, 5), in PixelShuffle's channel order."""
     phase = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
     taps = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float64)
     rows = _cubic(phase[:, None] - taps)
@@ -40,7 +40,7 @@ def _filter_bank(scale: int) -> Tensor:
 
 
 def _mirrored(length: int, device: torch.device) -> Tensor:
-    """Indices that extend an axis by the radius, repeating the edge pixel (MATLAB's symmetric border)."""
+    """Extend the indices of an axis by the radius, mirrored with the edge pixel as MATLAB does."""
     index = torch.arange(-_RADIUS, length + _RADIUS, device=device) % (2 * length)
     return torch.minimum(index, 2 * length - 1 - index)
 
@@ -48,8 +48,8 @@ def _mirrored(length: int, device: torch.device) -> Tensor:
 class Bicubic(nn.Module):
     """Bicubic upsampling by an integer factor; without parameters.
 
-    Equal to MATLAB's ``imresize(image, scale, "bicubic")`` to float rounding, borders included. Works on any
-    number of channels, each by itself, and in any value range.
+    Equal to MATLAB's ``imresize(image, scale, "bicubic")`` to float rounding, borders included. Works on
+    any number of channels, each by itself, and in any value range.
 
     Parameters
     ----------
@@ -80,19 +80,69 @@ class Bicubic(nn.Module):
         return y.reshape(n, channels, height * self.scale, width * self.scale)
 
 
+class TransposedBicubic(nn.Module):
+    """The edge-SR repository's bicubic: one transposed convolution with a stored kernel.
+
+    Its x3 kernel is shifted by a part of a pixel; it is here to reproduce the authors' baseline.
+
+    Parameters
+    ----------
+    scale : int
+        Output pixels per input pixel.
+    """
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale, self.in_channels = scale, 1
+        side = 4 * scale + 3
+        self.net = nn.ConvTranspose2d(
+            1,
+            1,
+            side,
+            scale,
+            padding=(side - 1 - scale) // 2 + 1,
+            output_padding=(scale + 1) % 2,
+            bias=False,
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Upscale ``(N, 1, H, W)`` to ``(N, 1, scale·H, scale·W)``."""
+        out: Tensor = self.net(x)
+        return out
+
+
+def _detect_transposed(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    kernel = state.get("net.weight")
+    if state.keys() != {"net.weight"} or kernel is None or kernel.ndim != 4:
+        return None
+    return {"scale": (kernel.shape[-1] - 3) // 4}
+
+
 def _never(state: Mapping[str, Tensor]) -> None:
-    """Nothing to recognise: bicubic has no parameters."""
+    """Recognise nothing: bicubic has no parameters."""
 
 
 register(
     Architecture(
         id="bicubic",
         title="Bicubic interpolation as a convolution",
-        paper="R. Keys, Cubic convolution interpolation for digital image processing, IEEE TASSP 1981",
+        paper="R. Keys, Cubic convolution interpolation, IEEE TASSP 1981",
         url="https://doi.org/10.1109/TASSP.1981.1163711",
         build=Bicubic,
         detect=_never,
         value_range=1.0,
         colour="grey",
+    )
+)
+register(
+    Architecture(
+        id="bicubic-esr",
+        title="Bicubic, edge-SR's form",
+        paper="P. Navarrete Michelini et al., edge-SR: super-resolution for the masses, WACV 2022",
+        url="https://arxiv.org/abs/2108.10335",
+        build=TransposedBicubic,
+        detect=_detect_transposed,
+        value_range=1.0,
+        colour="Y",
     )
 )

@@ -1,14 +1,22 @@
-"""ECBSR: edge-oriented convolution blocks that train as five branches and run as one 3x3 convolution.
+"""ECBSR: edge-oriented blocks that train as five branches and run as one 3x3 convolution.
 
-X. Zhang, H. Zeng, L. Zhang, Edge-oriented convolution block for real-time super resolution on mobile devices,
-ACM Multimedia 2021.
+X. Zhang, H. Zeng, L. Zhang, Edge-oriented convolution block for real-time super resolution on mobile
+devices, ACM Multimedia 2021.
 """
 
 from __future__ import annotations
 
+import math
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from napari_sr.architectures.registry import Architecture, register
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
 _SOBEL_Y = ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0))
@@ -48,7 +56,7 @@ class Conv1x1Then3x3(nn.Module):
         return F.conv2d(_pad_with_bias(F.conv2d(x, self.k0, self.b0), self.b0), self.k1, self.b1)
 
     def kernel(self) -> Kernel:
-        """The one 3x3 convolution that does the same."""
+        """Return the one 3x3 convolution that does the same."""
         weight = F.conv2d(self.k1, self.k0.permute(1, 0, 2, 3))
         bias = (self.k1.sum((2, 3)) * self.b0).sum(1) + self.b1
         return weight, bias
@@ -71,7 +79,8 @@ class Conv1x1ThenFilter(nn.Module):
         self.k0, self.b0 = nn.Parameter(k0), nn.Parameter(b0)
         self.scale = nn.Parameter(1e-3 * torch.randn(out, 1, 1, 1))
         self.bias = nn.Parameter(1e-3 * torch.randn(out))
-        self.mask = nn.Parameter(torch.tensor(mask).expand(out, 1, 3, 3).clone(), requires_grad=False)
+        masks = torch.tensor(mask).expand(out, 1, 3, 3).clone()
+        self.mask = nn.Parameter(masks, requires_grad=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Both one after the other; ``(N, inp, H, W)`` to ``(N, out, H, W)``."""
@@ -79,7 +88,7 @@ class Conv1x1ThenFilter(nn.Module):
         return F.conv2d(inner, self.scale * self.mask, self.bias, groups=len(self.bias))
 
     def kernel(self) -> Kernel:
-        """The one 3x3 convolution that does the same."""
+        """Return the one 3x3 convolution that does the same."""
         filters = self.scale * self.mask
         return filters * self.k0, self.b0 * filters.sum((1, 2, 3)) + self.bias
 
@@ -105,13 +114,13 @@ class ECB(nn.Module):
         self.act: nn.Module = nn.PReLU(out) if activated else nn.Identity()
 
     def branches(self, x: Tensor) -> Tensor:
-        """The sum of the five branches, each computed for itself."""
+        """Sum the five branches, each computed for itself."""
         edges = self.conv1x1_sbx(x) + self.conv1x1_sby(x) + self.conv1x1_lpl(x)
         out: Tensor = self.conv3x3(x) + self.conv1x1_3x3(x) + edges
         return out
 
     def kernel(self) -> Kernel:
-        """The one 3x3 convolution that equals the five branches."""
+        """Return the one 3x3 convolution that equals the five branches."""
         parts = (self.conv1x1_3x3, self.conv1x1_sbx, self.conv1x1_sby, self.conv1x1_lpl)
         kernels = [(self.conv3x3.weight, self.conv3x3.bias)] + [part.kernel() for part in parts]
         weight = torch.stack([k for k, _ in kernels]).sum(0)
@@ -120,10 +129,13 @@ class ECB(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(N, inp, H, W)`` to ``(N, out, H, W)``.
 
-        The branches are merged first: gradients reach them through the merge, and a step of training costs one
-        convolution, not seven.
+        The branches are merged first: gradients reach them through the merge, and a step of training
+        costs one convolution, not seven.
         """
-        out: Tensor = self.act(F.conv2d(x, *self.kernel(), padding=1))
+        # In bfloat16 the merge itself would lose what the branches hold.
+        with torch.autocast(x.device.type, enabled=False):
+            weight, bias = self.kernel()
+        out: Tensor = self.act(F.conv2d(x, weight, bias, padding=1))
         return out
 
 
@@ -200,7 +212,7 @@ class ECBSR(_Backbone):
     block = ECB
 
     def merged(self) -> PlainECBSR:
-        """The same function as one 3x3 convolution a block, exact to rounding, borders included."""
+        """Make the same function of one 3x3 convolution a block, exact to rounding, borders included."""
         plain = PlainECBSR(self.scale, self.m, self.c, self.in_channels)
         state = {k: v for k, v in self.state_dict().items() if k.endswith("act.weight")}
         for i, ecb in enumerate(self.backbone):
@@ -213,6 +225,51 @@ class ECBSR(_Backbone):
 
 
 def _pad_with_bias(x: Tensor, bias: Tensor) -> Tensor:
-    """One pixel around ``x``, holding what a zero-padded input would have given there: the bias."""
+    """Put one pixel around ``x``, holding what a zero-padded input would have given there: the bias."""
     value = bias.view(1, -1, 1, 1)
     return F.pad(x - value, (1, 1, 1, 1)) + value
+
+
+def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """Tell the configuration of either form: the 3x3 branch has the same name in both."""
+    blocks = sorted(
+        int(name.split(".")[1])
+        for name in state
+        if name.startswith("backbone.") and name.endswith(".conv3x3.weight")
+    )
+    if len(blocks) < 2 or blocks != list(range(len(blocks))):
+        return None
+    first, last = (state[f"backbone.{i}.conv3x3.weight"] for i in (blocks[0], blocks[-1]))
+    width, in_channels = first.shape[:2]
+    scale = math.isqrt(len(last) // in_channels)
+    return {"scale": scale, "m": len(blocks) - 2, "c": width, "in_channels": in_channels}
+
+
+def _detect_train_form(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    return _detect(state) if "backbone.0.conv1x1_3x3.k0" in state else None
+
+
+_PAPER = "X. Zhang, H. Zeng, L. Zhang, Edge-oriented convolution block, ACM Multimedia 2021"
+_URL = "https://doi.org/10.1145/3474085.3475291"
+
+# The authors trained with values to 255, we with values to 1: the file decides.
+register(
+    Architecture(
+        id="ecbsr",
+        title="ECBSR",
+        paper=_PAPER,
+        url=_URL,
+        build=ECBSR,
+        detect=_detect_train_form,
+    )
+)
+register(
+    Architecture(
+        id="ecbsr-plain",
+        title="ECBSR, merged",
+        paper=_PAPER,
+        url=_URL,
+        build=PlainECBSR,
+        detect=_detect,
+    )
+)

@@ -1,12 +1,23 @@
-"""edge-SR: one layer of filters and a pixel shuffle, with a maximum or an attention to choose among them.
+"""edge-SR: one layer of filters and a pixel shuffle; a maximum or an attention chooses among them.
 
 P. Navarrete Michelini, Y. Lu, X. Jiang, edge-SR: super-resolution for the masses, WACV 2022.
 """
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
 import torch
 from torch import Tensor, nn
+
+from napari_sr.architectures.likeness import Reading, best_reading
+from napari_sr.architectures.registry import Architecture, register
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SCALES = (2, 3, 4, 8)
 
 
 class _FilterBank(nn.Module):
@@ -26,7 +37,7 @@ class _FilterBank(nn.Module):
         self.filter.weight.data[:, :, K // 2, K // 2] = 1.0
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """The upsampled maps in groups of C: value, or value and key, or value, query and key."""
+        """Return the upsampled maps in groups of C: value; or value, key; or value, query, key."""
         return list(self.shuffle(self.filter(x)).split(self.C, dim=1))
 
 
@@ -127,3 +138,73 @@ class ESRCNN(nn.Module):
 
 def _attend(value: Tensor, score: Tensor) -> Tensor:
     return torch.sum(value * score.softmax(dim=1), dim=1, keepdim=True)
+
+
+def _readings(maps: int, K: int) -> list[Reading]:
+    """List everything that a bank of that many filters can be."""
+    return [
+        (family, {"scale": scale, "K": K, "C": maps // (family.maps_per_channel * scale**2)})
+        for family in (ESRMax, ESRTM, ESRTR)
+        for scale in _SCALES
+        if maps % (family.maps_per_channel * scale**2) == 0
+    ]
+
+
+def _detect_bank(family: type[_FilterBank], state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    weight = state.get("filter.weight")
+    if state.keys() != {"filter.weight"} or weight is None or weight.ndim != 4:
+        return None
+    readings = _readings(len(weight), weight.shape[-1]) if weight.shape[1] == 1 else []
+    if not readings:
+        return None
+    found, config = best_reading(state, readings)
+    return config if found is family else None
+
+
+def _detect_cnn(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    weights = [state.get(f"filter.{i}.weight") for i in (0, 2, 4)]
+    if len(state) != 5 or any(weight is None or weight.ndim != 4 for weight in weights):
+        return None
+    D, S, maps = (len(weight) for weight in weights if weight is not None)
+    readings: list[Reading] = [
+        (ESRCNN, {"scale": scale, "C": maps // (2 * scale**2), "D": D, "S": S})
+        for scale in _SCALES
+        if maps % (2 * scale**2) == 0
+    ]
+    return best_reading(state, readings)[1] if readings else None
+
+
+_PAPER = "P. Navarrete Michelini et al., edge-SR: super-resolution for the masses, WACV 2022"
+_URL = "https://arxiv.org/abs/2108.10335"
+
+
+def _register_bank(id: str, title: str, family: type[_FilterBank]) -> None:
+    register(
+        Architecture(
+            id=id,
+            title=title,
+            paper=_PAPER,
+            url=_URL,
+            build=family,
+            detect=partial(_detect_bank, family),
+            value_range=1.0,
+            colour="Y",
+        )
+    )
+
+
+_register_bank("esr-max", "eSR-MAX: maximum of filters", ESRMax)
+_register_bank("esr-tm", "eSR-TM: template matching", ESRTM)
+_register_bank("esr-tr", "eSR-TR: transformer", ESRTR)
+register(
+    Architecture(
+        id="esr-cnn",
+        title="eSR-CNN",
+        paper=_PAPER,
+        url=_URL,
+        build=ESRCNN,
+        detect=_detect_cnn,
+        value_range=1.0,
+        colour="Y",
+    )
+)

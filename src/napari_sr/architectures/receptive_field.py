@@ -1,13 +1,14 @@
 """How far a network sees, found from the network itself.
 
-The halo of a tile has to reach as far as an input pixel can influence an output pixel. Folklore says 10, 16 or 32
-pixels; here one input pixel is made NaN, and whatever is NaN in the output has seen it. That holds for every choice
-of weights, because even a weight of zero lets NaN pass.
+The halo of a tile has to reach as far as an input pixel can influence an output pixel. Folklore says
+10, 16 or 32 pixels; here one input pixel is made NaN, and whatever is NaN in the output has seen it. That
+holds for every choice of weights, because even a weight of zero lets NaN pass.
 """
 
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -15,45 +16,50 @@ from torch import Tensor, nn
 __all__ = ["halo"]
 
 _STRIP = 18
-"""Breadth of the test strips; more than the 15 pixels which strided attention needs, a multiple of its stride."""
+"""Breadth of the test strips: a multiple of the stride of attention, above its minimum of 15."""
 _LENGTHS = (66, 258, 1026)
 """Lengths of the test strips: most networks see less far than the first reaches."""
 
 
 def halo(network: nn.Module) -> int | None:
-    """Radius of the receptive field in low-resolution pixels.
+    """Find the radius of the receptive field in low-resolution pixels.
 
     Parameters
     ----------
     network : torch.nn.Module
-        With the attributes ``scale`` and ``in_channels``, and ``alignment`` if its response depends on where in a
-        grid a pixel lies. It is not changed.
+        With the attributes ``scale`` and ``in_channels``, and ``alignment`` if its response depends on
+        where in a grid a pixel lies. It is not changed.
 
     Returns
     -------
     int or None
-        The smallest r such that an input pixel more than r away, along Y or X, from a low-resolution pixel cannot
-        influence the ``scale × scale`` block of output pixels there. None where no such radius exists (global
-        statistics) or where it is above 500.
+        The smallest r such that an input pixel more than r away, along Y or X, from a low-resolution
+        pixel cannot influence the ``scale × scale`` block of output pixels there. None where no such
+        radius exists (global statistics) or where it is above 500.
     """
     # float64: no fast algorithm (Winograd, FFT, blocked layouts) that would mix neighbouring pixels
     probe = copy.deepcopy(network).cpu().double().eval()
     for length in _LENGTHS:
         reach = max(_reach(probe, length, vertical) for vertical in (True, False))
-        if reach < length // 2 - int(getattr(network, "alignment", 1)):
+        if reach < length // 2 - _alignment(network):
             return reach
     return None
 
 
 def _reach(network: nn.Module, length: int, vertical: bool) -> int:
-    """Largest distance along a strip between a NaN pixel and an output block that has seen it."""
+    """Find the farthest output block along a strip that has seen a NaN pixel."""
     first = length // 2
-    positions = range(first, first + int(getattr(network, "alignment", 1)))
+    positions = range(first, first + _alignment(network))
     return max(_reach_from(network, length, position, vertical) for position in positions)
 
 
+def _alignment(network: nn.Module) -> int:
+    return cast("int", getattr(network, "alignment", 1))
+
+
 def _reach_from(network: nn.Module, length: int, position: int, vertical: bool) -> int:
-    x = torch.full((1, int(network.in_channels), length, _STRIP), 0.5, dtype=torch.float64)  # type: ignore[arg-type]
+    channels = cast("int", network.in_channels)
+    x = torch.full((1, channels, length, _STRIP), 0.5, dtype=torch.float64)
     x[:, :, position, _STRIP // 2] = torch.nan
     with torch.inference_mode():
         y = network(x if vertical else x.mT)
@@ -62,5 +68,5 @@ def _reach_from(network: nn.Module, length: int, position: int, vertical: bool) 
 
 
 def _seen(y: Tensor, length: int) -> Tensor:
-    """Which of the `length` rows of low-resolution pixels have NaN in their output."""
+    """Tell which of the `length` rows of low-resolution pixels have NaN in their output."""
     return y.isnan().any(dim=3).any(dim=1).reshape(length, -1).any(dim=1)

@@ -41,13 +41,13 @@ class Architecture:
     build: Callable[..., nn.Module]
     """Keyword configuration to a freshly initialised network."""
     detect: Callable[[Mapping[str, Tensor]], dict[str, Any] | None]
-    """State dict (wrappers already stripped) to the keywords of `build`, or None if it is another's."""
+    """State dict (wrappers stripped) to the keywords of `build`, or None if it is another's."""
     convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = _as_it_is
     """Official keys to those of our module, where they differ."""
     value_range: float | None = None
     """The authors' networks expect ``[0, value_range]``: 1 or 255; None where files differ."""
     colour: Literal["Y", "RGB", "grey"] | None = None
-    """What the authors' networks are run on; None: by the number of input channels (1: Y, 3: RGB)."""
+    """What the authors' networks are run on; None: by the input channels (1: Y, 3: RGB)."""
 
 
 _REGISTER: dict[str, Architecture] = {}
@@ -75,13 +75,13 @@ def _import_modules() -> None:
 
 
 def all() -> tuple[Architecture, ...]:  # noqa: A001 - read as ``registry.all()``
-    """Every architecture, most specific first."""
+    """List every architecture, most specific first."""
     _import_modules()
     return tuple(_REGISTER.values())
 
 
-def get(id: str) -> Architecture:  # noqa: A002 - the field is called so, too
-    """Architecture of that id.
+def get(id: str) -> Architecture:
+    """Return the architecture of that id.
 
     Raises
     ------

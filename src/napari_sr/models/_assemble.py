@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from napari_sr.architectures import registry
-from napari_sr.architectures.registry import Architecture
 from napari_sr.errors import ModelLoadError
 from napari_sr.models._files import Contents, candidates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sr.architectures.registry import Architecture
 
 __all__ = ["Assembled", "assemble"]
 
@@ -33,15 +36,15 @@ def assemble(contents: Contents, name: str) -> Assembled:
     Parameters
     ----------
     contents : Contents
-        What the file holds. Our own files say what they are; others are recognised by their tensors.
+        What the file holds. Our own say what they are; others are recognised by their tensors.
     name : str
         The file, for messages.
 
     Raises
     ------
     ModelLoadError
-        If the architecture is not recognised or the tensors do not fit it; the message lists what is missing
-        and unexpected.
+        If the architecture is not recognised or the tensors do not fit it; the message lists what is
+        missing and unexpected.
     """
     try:
         architecture, config, state = _recognise(contents)
@@ -55,9 +58,8 @@ def assemble(contents: Contents, name: str) -> Assembled:
         ) from error
     problems = "; ".join(_problems(network.state_dict(), state))
     if problems:
-        raise ModelLoadError(
-            f"{name}: does not fit {architecture.id} ({_spelled(config)}): {problems}"
-        )
+        size = ", ".join(f"{key}={value}" for key, value in config.items())
+        raise ModelLoadError(f"{name}: does not fit {architecture.id} ({size}): {problems}")
     network.load_state_dict(state)
     return Assembled(architecture, config, network)
 
@@ -92,7 +94,7 @@ def _config(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _problems(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    """Why a state dict cannot be loaded, each reason a few words."""
+    """Say why a state dict cannot be loaded, each reason a few words."""
     shapes = [
         f"{name} is {tuple(state[name].shape)} where {tuple(value.shape)} is expected"
         for name, value in expected.items()
@@ -115,8 +117,3 @@ def _problems(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> li
 def _shortened(names: list[str], most: int = 3) -> str:
     more = f", … ({len(names)} in all)" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _spelled(config: Mapping[str, Any]) -> str:
-    items: Iterable[tuple[str, Any]] = config.items()
-    return ", ".join(f"{key}={value}" for key, value in items)

@@ -58,7 +58,7 @@ class ModelCard:
     group: Group
     """Heading under which it is listed."""
     colour: Colour
-    """``"Y"``: one channel, trained on BT.601 luma; ``"grey"``: one channel, run on each channel by itself."""
+    """``"Y"``: trained on BT.601 luma; ``"grey"``: run on each channel by itself."""
     value_range: float
     """The network expects values in ``[0, value_range]``: 1 or 255."""
     licence: str = "not stated"

@@ -44,8 +44,8 @@ def read_catalog(path: Path) -> tuple[ModelCard, ...]:
     Parameters
     ----------
     path : Path
-        TOML with ``[[model]]`` tables and ``[[model.checkpoint]]`` tables in them, whose keys are the fields of
-        `ModelCard` and `Checkpoint`.
+        TOML with ``[[model]]`` tables and ``[[model.checkpoint]]`` tables in them, whose keys are the
+        fields of `ModelCard` and `Checkpoint`.
 
     Raises
     ------
@@ -71,8 +71,8 @@ def _card(table: dict[str, Any], file: str) -> ModelCard:
     card = _fill(ModelCard, table, where)
     if card.colour not in COLOURS or card.group not in GROUPS or card.value_range not in (1, 255):
         raise CatalogError(
-            f"{where}: colour must be one of {', '.join(COLOURS)}, group one of {', '.join(GROUPS)}, "
-            "value_range 1 or 255"
+            f"{where}: colour must be one of {', '.join(COLOURS)}, "
+            f"group one of {', '.join(GROUPS)}, value_range 1 or 255"
         )
     if not card.checkpoints or len(set(card.scales)) < len(card.checkpoints):
         raise CatalogError(f"{where}: needs one [[model.checkpoint]] for each scale")

@@ -1,7 +1,7 @@
 """What is known of a file from elsewhere: its value range, colour and story.
 
-A file says it itself if we wrote it; it stands in the catalog if its SHA-256 is there; what remains is found by
-trying, and last of all what the authors of the architecture use is assumed.
+A file says it itself if we wrote it; it stands in the catalog if its SHA-256 is there; what remains is
+found by trying, and last of all what the authors of the architecture use is assumed.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import ModelRangeError
-from napari_sr.models._card import COLOURS, Checkpoint, Colour, ModelCard
+from napari_sr.models._card import COLOURS, Colour, ModelCard
 from napari_sr.models._catalog import list_models
-from napari_sr.models._probe import RANGES, Finding, probe_range
+from napari_sr.models._probe import RANGES, probe_range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,12 +73,11 @@ def range_of(
     if stated in ("1", "1.0", "255", "255.0"):
         return float(stated), "as the file says"
     finding = probe_range(network)
-    if finding.value_range is not None and finding.clear:
+    if finding.value_range is not None:
         return finding.value_range, str(finding)
     if architecture.value_range is not None:
-        return architecture.value_range, f"as the authors of {architecture.id} use; {finding}"
-    if finding.value_range is not None:
-        return finding.value_range, f"{finding}: both will do"
+        return architecture.value_range, f"as the authors of {architecture.id} use ({finding})"
     raise ModelRangeError(
-        f"{name}: cannot tell whether values go to 1 or 255 ({finding}); pass value_range=1 or value_range=255"
+        f"{name}: cannot tell whether values go to 1 or 255 ({finding}); "
+        "pass value_range=1 or value_range=255"
     )

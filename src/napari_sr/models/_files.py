@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["SUFFIXES", "Contents", "candidates", "read", "sha256"]
 
@@ -75,13 +77,14 @@ def _read_pickle(path: Path) -> Contents:
 
 
 def _reason(error: Exception) -> str:
-    """What to do about a file that cannot be read, in one line."""
+    """Say what to do about a file that cannot be read, in one line."""
     text = str(error)
     if "TorchScript" in text:
         return "is a TorchScript program; save the network's state_dict() instead"
     if "weights_only" in text or "Weights only" in text:
-        return "holds Python objects besides tensors and is not opened for safety; save its state_dict() instead"
-    return f"cannot be read, truncated or damaged ({text.strip().splitlines()[0] if text else type(error).__name__})"
+        return "holds more than tensors and is not opened for safety; save its state_dict() instead"
+    first = text.strip().partition("\n")[0] or type(error).__name__
+    return f"cannot be read, truncated or damaged ({first})"
 
 
 def sha256(path: Path) -> str:
@@ -90,7 +93,7 @@ def sha256(path: Path) -> str:
 
 
 def candidates(tensors: Mapping[str, Any]) -> Iterator[dict[str, Tensor]]:
-    """State dicts that a checkpoint may stand for, likeliest first: wrappers and common prefixes stripped."""
+    """Yield what a checkpoint may stand for, likeliest first: wrappers and prefixes stripped."""
     state = _without_prefixes(_unwrapped(tensors))
     yield state
     first, dot, _ = next(iter(state), "").partition(".")

@@ -6,7 +6,7 @@ import difflib
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from napari_sr.architectures import registry
 from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError
@@ -33,15 +33,15 @@ def load_model(
     Parameters
     ----------
     model : str, Path or Model
-        An id of the catalog (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``, ``.pt``,
-        ``.model``, ``.bin``, ``.ckpt`` as PyTorch writes them), or a loaded model. For a path, the architecture,
-        scale and size are recognised from the tensors; networks that train with more branches than they need
-        are merged.
+        An id of the catalog (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``,
+        ``.pt``, ``.model``, ``.bin``, ``.ckpt`` as PyTorch writes them), or a loaded model. For a path,
+        the architecture, scale and size are recognised from the tensors; networks that train with more
+        branches than they need are merged.
     value_range : float, optional
-        1 or 255: the network expects values in ``[0, value_range]``. Left out: what its card says; for a file of
-        unknown origin it is found by trying both, and the card's summary says so.
+        1 or 255: the network expects values in ``[0, value_range]``. Left out: what its card says; for
+        a file of unknown origin it is found by trying both, and the card's summary says so.
     colour : {"Y", "RGB", "grey"}, optional
-        What the network was trained on. Left out: what its card says, or by its number of input channels.
+        What the network was trained on. Left out: what its card says, or by its input channels.
 
     Raises
     ------
@@ -102,7 +102,8 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
     path = WEIGHTS / checkpoint.file
     if not path.is_file():
         raise ModelNotFoundError(
-            f"the weights of {card.id} x{checkpoint.scale} ({checkpoint.file}) are missing; reinstall napari-sr"
+            f"the weights of {card.id} x{checkpoint.scale} ({checkpoint.file}) are missing; "
+            "reinstall napari-sr"
         )
     if _files.sha256(path) != checkpoint.sha256:
         raise ModelLoadError(
@@ -126,7 +127,7 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
     if known is not None:
         card = replace(known, checkpoints=(checkpoint,))
         return _with(Model(card, lambda _: network), value_range, colour)
-    architecture, channels = assembled.architecture, int(network.in_channels)  # type: ignore[arg-type]
+    architecture, channels = assembled.architecture, cast("int", network.in_channels)
     _facts.check(value_range, colour, channels)
     how = "as you say"
     if value_range is None:
@@ -149,7 +150,7 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
 
 def _checkpoint(path: Path, network: nn.Module) -> Checkpoint:
     return Checkpoint(
-        scale=int(network.scale),  # type: ignore[arg-type]
+        scale=cast("int", network.scale),
         file=path.name,
         sha256=_files.sha256(path),
         size=path.stat().st_size,

@@ -49,7 +49,7 @@ class Model:
         return self.card.scales
 
     def network(self, scale: int) -> nn.Module:
-        """Network of a native scale: float32 on the CPU, merged, in evaluation mode, without gradients.
+        """Network of a native scale: float32 on the CPU, merged, frozen, in evaluation mode.
 
         Raises
         ------

@@ -32,7 +32,7 @@ def save_network(
 ) -> Path:
     """Write a network as safetensors, with all that `load_model` needs to know in its header.
 
-    The file is written beside its place and renamed, so that whoever reads finds the old or the new one.
+    The file is written beside its place and renamed, so that a reader finds the old or the new one.
 
     Parameters
     ----------
