@@ -18,9 +18,9 @@ from napari_sr.architectures.registry import Architecture, register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
-_SOBEL_Y = ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0))
-_LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
+SOBEL_X = ((1.0, 0.0, -1.0), (2.0, 0.0, -2.0), (1.0, 0.0, -1.0))
+SOBEL_Y = ((1.0, 2.0, 1.0), (0.0, 0.0, 0.0), (-1.0, -2.0, -1.0))
+LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 
 Kernel = tuple[Tensor, Tensor]
 
@@ -108,9 +108,9 @@ class ECB(nn.Module):
         super().__init__()
         self.conv3x3 = nn.Conv2d(inp, out, 3, padding=1)
         self.conv1x1_3x3 = Conv1x1Then3x3(inp, out)
-        self.conv1x1_sbx = Conv1x1ThenFilter(inp, out, _SOBEL_X)
-        self.conv1x1_sby = Conv1x1ThenFilter(inp, out, _SOBEL_Y)
-        self.conv1x1_lpl = Conv1x1ThenFilter(inp, out, _LAPLACIAN)
+        self.conv1x1_sbx = Conv1x1ThenFilter(inp, out, SOBEL_X)
+        self.conv1x1_sby = Conv1x1ThenFilter(inp, out, SOBEL_Y)
+        self.conv1x1_lpl = Conv1x1ThenFilter(inp, out, LAPLACIAN)
         self.act: nn.Module = nn.PReLU(out) if activated else nn.Identity()
 
     def branches(self, x: Tensor) -> Tensor:
