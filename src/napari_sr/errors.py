@@ -14,6 +14,10 @@ class InputError(NapariSRError, ValueError):
     """The image, its axes or an option cannot be used; nothing was changed."""
 
 
+class OutputTooLargeError(InputError):
+    """The result does not fit into memory; a lazy array or a file on disk is the way."""
+
+
 class ModelNotFoundError(NapariSRError, LookupError):
     """No model of that name is in the catalog, or its file is not on this machine."""
 

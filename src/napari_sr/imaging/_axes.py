@@ -1,0 +1,151 @@
+"""Axes: which dimension of an array is what, in one letter each, as tifffile writes them.
+
+Y and X are what is upscaled. S holds the samples of a pixel: grey, grey and alpha, RGB or RGBA. Every other letter
+stacks images that are upscaled one by one; of these C alone parts intensities, because fluorescence channels have
+nothing in common but their pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_sr.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STACKS = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
+_SAMPLES = (1, 2, 3, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The axes of an array, checked against its shape."""
+
+    letters: str
+    """One upper-case letter a dimension, e.g. ``"TCYX"``."""
+    shape: tuple[int, ...]
+    """Length of each dimension."""
+
+    @property
+    def y(self) -> int:
+        """Index of the dimension Y."""
+        return self.letters.index("Y")
+
+    @property
+    def x(self) -> int:
+        """Index of the dimension X."""
+        return self.letters.index("X")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Pixels along Y and X."""
+        return self.shape[self.y], self.shape[self.x]
+
+    @property
+    def samples(self) -> int:
+        """Samples of a pixel: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA."""
+        return self._length("S")
+
+    @property
+    def colours(self) -> int:
+        """Samples of a pixel without alpha: 1 or 3."""
+        return 3 if self.samples >= 3 else 1
+
+    @property
+    def channels(self) -> int:
+        """Channels, each with an intensity range of its own."""
+        return self._length("C")
+
+    @property
+    def stack(self) -> tuple[int, ...]:
+        """Indices of the dimensions that stack images, C included, in their order."""
+        return tuple(i for i, letter in enumerate(self.letters) if letter not in "YXS")
+
+    @property
+    def stack_shape(self) -> tuple[int, ...]:
+        """Lengths of the dimensions that stack images."""
+        return tuple(self.shape[i] for i in self.stack)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Permutation that brings an array to stack dimensions, S if there is one, Y, X."""
+        samples = (self.letters.index("S"),) if "S" in self.letters else ()
+        return (*self.stack, *samples, self.y, self.x)
+
+    def resized(self, size: tuple[int, int]) -> Axes:
+        """The same axes with other lengths of Y and X."""
+        shape = list(self.shape)
+        shape[self.y], shape[self.x] = size
+        return Axes(self.letters, tuple(shape))
+
+    def _length(self, letter: str) -> int:
+        return self.shape[self.letters.index(letter)] if letter in self.letters else 1
+
+
+def default_axes(shape: Sequence[int]) -> str:
+    """Axes of an array of which nothing but its shape is known.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Two to five dimensions.
+
+    Returns
+    -------
+    str
+        ``"YX"``; ``"YXS"`` where the last of three dimensions is 3 or 4 long; else Y and X last and stacks before.
+
+    Raises
+    ------
+    InputError
+        If there are fewer or more dimensions.
+    """
+    if len(shape) == 3 and shape[-1] in (3, 4):
+        return "YXS"
+    if len(shape) not in _STACKS:
+        raise InputError(
+            f"an array of shape {tuple(shape)} is no image; name its axes, e.g. axes='TCZYX'"
+        )
+    return _STACKS[len(shape)]
+
+
+def parse_axes(axes: str | None, shape: Sequence[int]) -> Axes:
+    """Axes of an array, as the user named them or by default.
+
+    Parameters
+    ----------
+    axes : str or None
+        One letter a dimension, in either case and any order; None for `default_axes`.
+    shape : sequence of int
+        Of the array.
+
+    Returns
+    -------
+    Axes
+        Letters and shape.
+
+    Raises
+    ------
+    InputError
+        If letters and dimensions do not match, Y or X is missing, or S is not 1 to 4 long.
+    """
+    letters = default_axes(shape) if axes is None else str(axes).upper()
+    if len(letters) != len(shape):
+        raise InputError(
+            f"axes {letters!r} name {len(letters)} dimensions, the image has {len(shape)}"
+        )
+    if not letters.isalpha() or len(set(letters)) < len(letters):
+        raise InputError(
+            f"axes {letters!r} must be letters that differ from each other, e.g. 'TCZYX'"
+        )
+    if "Y" not in letters or "X" not in letters:
+        raise InputError(f"axes {letters!r} must contain Y and X, the dimensions to upscale")
+    parsed = Axes(letters, tuple(int(n) for n in shape))
+    if parsed.samples not in _SAMPLES:
+        raise InputError(
+            f"axis S of {letters!r} is {parsed.samples} long, but pixels are grey, RGB or RGBA; "
+            "name independent channels C"
+        )
+    return parsed

@@ -1,0 +1,64 @@
+"""Colour: how the samples of a pixel go through a network.
+
+A path takes windows of colour samples in [0, 1] and gives each one's part of the output. Networks for luma see the
+Y of RGB, while Cb and Cr, in which the eye sees no detail, are enlarged bicubically.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_sr.imaging import rgb_to_ycbcr, ycbcr_to_rgb
+from napari_sr.inference._region import Region
+from napari_sr.inference._runner import Place, Runner
+
+Path = Callable[[Tensor, Runner, Place, Sequence[Region]], list[Tensor]]
+
+
+def choose_path(colour: str, samples: int) -> Path:
+    """How images of 1 or 3 colour samples go through a model for ``"Y"``, ``"RGB"`` or ``"grey"``."""
+    if samples == 3 and colour == "Y":
+        return _through_luma
+    return _together if samples == 1 or colour == "RGB" else _one_by_one
+
+
+def _together(
+    unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
+) -> list[Tensor]:
+    y = runner(unit.float(), place).to(unit.dtype)
+    return [region.finish(each) for each, region in zip(y, regions, strict=True)]
+
+
+def _one_by_one(
+    unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
+) -> list[Tensor]:
+    n, samples, height, width = unit.shape
+    repeated = Place(place.size, tuple(origin for origin in place.origins for _ in range(samples)))
+    y = runner(unit.reshape(n * samples, 1, height, width).float(), repeated).to(unit.dtype)
+    y = y.reshape(n, samples, *y.shape[2:])
+    return [region.finish(each) for each, region in zip(y, regions, strict=True)]
+
+
+def _through_luma(
+    unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
+) -> list[Tensor]:
+    ycbcr = _mix(unit, rgb_to_ycbcr)
+    luma = runner(ycbcr[:, :1].float(), place).to(unit.dtype)
+    merged = []
+    for each, small, region in zip(luma, ycbcr, regions, strict=True):
+        parts = [region.finish(each), region.enlarge(small[1:])]
+        merged.append(_mix(torch.cat(parts)[None], ycbcr_to_rgb)[0])
+    return merged
+
+
+def _mix(pixels: Tensor, transform: Callable[[Any], Any]) -> Tensor:
+    """Apply an affine map of three colours to a tensor ``(N, 3, Y, X)``."""
+    offset = transform(np.zeros(3))
+    matrix = transform(np.eye(3)) - offset
+    mixed = torch.einsum("ncyx,cd->ndyx", pixels, torch.as_tensor(matrix).to(pixels))
+    return mixed + torch.as_tensor(offset).to(pixels)[:, None, None]

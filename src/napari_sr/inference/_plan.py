@@ -1,0 +1,156 @@
+"""Plan: what will run, decided before anything does, to be shown, asserted and then executed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from napari_sr.inference._tiles import Cut, Span, cut_tiles
+from napari_sr.inference._zoom import output_length
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_sr.imaging import Axes
+    from napari_sr.models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided about a run. Make one with `napari_sr.plan`; print it to see what will happen."""
+
+    model: Model = field(repr=False, compare=False)
+    """The loaded model."""
+    model_id: str
+    """Its id."""
+    scale: tuple[float, float]
+    """Output pixels per input pixel along Y and X; exact also where the output's size is rounded."""
+    passes: tuple[int, ...]
+    """Native scales run one after the other; empty where nothing is to be enlarged."""
+    axes: Axes
+    """Letters and shape of the input."""
+    dtype: np.dtype[Any]
+    """Of input and output."""
+    device: str
+    """``"cpu"``, ``"cuda:0"`` or ``"mps"``."""
+    precision: str
+    """``"float32"``, ``"bfloat16"`` or ``"float16"``."""
+    tile: tuple[int, int]
+    """Longest tile along Y and X, in input pixels; its output is kept."""
+    halo: int
+    """Context around a tile, in input pixels; its output is thrown away."""
+    batch: int
+    """Tiles that run at once."""
+    ensemble: bool = False
+    """Whether the mean over the eight flips and rotations is taken."""
+    intensity_range: tuple[float, float] | None = None
+    """Intensities that the network sees as black and white; None to measure them."""
+    alignment: int = 1
+    """Windows start at multiples of it."""
+    memory: int | None = None
+    """Estimated bytes needed beside input and output; None if unknown."""
+    seconds: float | None = None
+    """Estimated duration; None if unknown."""
+
+    @property
+    def native_scale(self) -> int:
+        """Product of the passes."""
+        return math.prod(self.passes)
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Shape of the input."""
+        return self.axes.shape
+
+    @property
+    def out_axes(self) -> Axes:
+        """Letters and shape of the output."""
+        height, width = (
+            output_length(n, f) for n, f in zip(self.axes.size, self.scale, strict=True)
+        )
+        return self.axes.resized((height, width))
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of the output."""
+        return self.out_axes.shape
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes of the output."""
+        return math.prod(self.out_shape) * self.dtype.itemsize
+
+    @property
+    def frames(self) -> int:
+        """Images in the stack."""
+        return math.prod(self.axes.stack_shape)
+
+    @property
+    def cuts(self) -> tuple[Cut, Cut]:
+        """How Y and X are cut."""
+        return self.cuts_within(*(Span(0, n) for n in self.axes.size))
+
+    def cuts_within(self, y: Span, x: Span) -> tuple[Cut, Cut]:
+        """How Y and X are cut where only these pixels can be read."""
+        return (
+            Cut(y, min(self.tile[0], y.length), self.halo, self.alignment),
+            Cut(x, min(self.tile[1], x.length), self.halo, self.alignment),
+        )
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Height and width of what the network sees at once, in input pixels."""
+        y, x = self.cuts
+        return y.window, x.window
+
+    @property
+    def n_tiles(self) -> int:
+        """Tiles of the whole stack; 0 where nothing is to be enlarged."""
+        if not self.passes:
+            return 0
+        whole = [Span(0, n) for n in self.axes.size]
+        return self.frames * sum(1 for _ in cut_tiles(1, whole[0], whole[1], self.tile))
+
+    def __str__(self) -> str:
+        """One line for people."""
+        scale = "x".join(f"{f:g}" for f in dict.fromkeys(self.scale))
+        text = f"{self.model_id} x{scale}, {_shape(self.in_shape)} -> {_shape(self.out_shape)} "
+        text += f"{self.dtype.name} ({format_bytes(self.bytes_out)})"
+        if not self.passes:
+            return f"{text}, unchanged"
+        tile = "x".join(str(n) for n in dict.fromkeys(self.tile))
+        count = self.n_tiles
+        text += (
+            f", tile {tile} + halo {self.halo}, batch {self.batch}, {count} tile{'s' * (count > 1)}"
+        )
+        if self.ensemble:
+            text += ", ensemble of 8"
+        if self.memory is not None:
+            text += f", about {format_bytes(self.memory)}"
+        if self.seconds is not None:
+            text += f", about {format_seconds(self.seconds)}"
+        return f"{text} on {self.device} ({self.precision})"
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(n) for n in shape)
+
+
+def format_bytes(count: float) -> str:
+    """A number of bytes for people, e.g. ``"1.0 MiB"``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration for people, e.g. ``"0.1 s"``, ``"12 s"`` or ``"1 h 20 min"``."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0.1):.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,171 @@
+"""Planner: decides tile, batch, device and precision from the image, the model and what is free."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sr.errors import InputError
+from napari_sr.imaging import Axes, check_dtype, parse_axes
+from napari_sr.inference._device import resolve_device
+from napari_sr.inference._plan import Plan
+from napari_sr.inference._precision import resolve_precision
+from napari_sr.inference._scale import choose_passes, parse_scale
+from napari_sr.inference._zoom import Zoom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
+
+    from napari_sr.models import Model
+
+TileOption = int | tuple[int, int] | Literal["auto"] | None
+
+_UNBOUNDED_HALO = 72
+"""Context for networks with global attention: beyond it the rest is what statistics of the whole image tell."""
+_BICUBIC_HALO = 2
+
+
+def plan(
+    image: Any,
+    scale: float | Sequence[float] = 2,
+    model: str | Path | Model = "ecbsr",
+    axes: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: TileOption = "auto",
+    ensemble: bool = False,
+    *,
+    dtype: DTypeLike | None = None,
+    intensity_range: tuple[float, float] | None = None,
+    measure: bool = True,
+) -> Plan:
+    """Decide how an image will be upscaled, without doing it.
+
+    Parameters
+    ----------
+    image : array or tuple of int
+        Anything with a shape and a dtype, or a shape together with `dtype`.
+    scale, model, axes, device, precision, tile, ensemble, intensity_range
+        As for `napari_sr.upscale`.
+    dtype : dtype, optional
+        Of the image, where only its shape is given.
+    measure : bool
+        Measure time and memory on two small images if they are not known yet for this model, device and precision;
+        it takes up to half a second. Without, they are taken from earlier measurements, or are None.
+
+    Returns
+    -------
+    Plan
+        Prints as one line.
+
+    Raises
+    ------
+    InputError
+        If the image or an option cannot be used.
+    DeviceError
+        If the device or precision does not exist here.
+    ModelNotFoundError, ModelLoadError
+        If the model cannot be had.
+    """
+    parsed, kind = _describe(image, axes, dtype)
+    factors = parse_scale(scale)
+    size = _parse_tile(tile)
+    loaded = _load(model)
+    where = resolve_device(device)
+    passes = choose_passes(factors, loaded.scales)
+    bits = resolve_precision(
+        precision, where, kind, safe=loaded.card.bfloat16_safe, faster=where != "cpu"
+    )
+    halo = _halo(loaded, passes, factors, parsed.size)
+    longest = _tile_for(size, parsed, 256 if where == "cpu" else 512)
+    return Plan(
+        model=loaded,
+        model_id=loaded.id,
+        scale=factors,
+        passes=passes,
+        axes=parsed,
+        dtype=kind,
+        device=where,
+        precision=bits,
+        tile=longest,
+        halo=halo,
+        batch=1,
+        ensemble=bool(ensemble),
+        intensity_range=_parse_range(intensity_range),
+        alignment=math.lcm(1, *(_alignment(loaded, each) for each in passes)),
+    )
+
+
+def _describe(image: Any, axes: str | None, dtype: DTypeLike | None) -> tuple[Axes, np.dtype[Any]]:
+    shape = (
+        tuple(image) if isinstance(image, (tuple, list)) and dtype is not None else np.shape(image)
+    )
+    kind = check_dtype(
+        dtype if dtype is not None else getattr(image, "dtype", np.asarray(image).dtype)
+    )
+    parsed = parse_axes(axes, shape)
+    if 0 in shape:
+        raise InputError(f"the image is empty: its shape is {tuple(shape)}")
+    return parsed, kind
+
+
+def _load(model: str | Path | Model) -> Model:
+    if not isinstance(model, (str, Path)):
+        return model
+    from napari_sr.models import load_model
+
+    return load_model(model)
+
+
+def _parse_tile(tile: TileOption) -> tuple[int, int] | Literal["auto"] | None:
+    if tile is None or (isinstance(tile, str) and tile == "auto"):
+        return tile
+    try:
+        pair = (tile, tile) if isinstance(tile, (int, np.integer)) else tuple(tile)
+        height, width = (int(n) for n in pair if int(n) == n and n >= 1)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"tile must be 'auto', None, or input pixels of at least 1 (one number or Y and X), not {tile!r}"
+        ) from None
+    return height, width
+
+
+def _parse_range(given: tuple[float, float] | None) -> tuple[float, float] | None:
+    if given is None:
+        return None
+    low, high = (float(end) for end in given)
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise InputError(f"intensity_range must be two rising numbers, not {given!r}")
+    return low, high
+
+
+def _halo(
+    model: Model, passes: tuple[int, ...], scale: tuple[float, float], size: tuple[int, int]
+) -> int:
+    """Context in input pixels that all passes and the final resampling need together."""
+    reach, done = 0, 1
+    for native in passes:
+        own = model.halo(native)
+        reach += math.ceil(max(_UNBOUNDED_HALO if own is None else own, _BICUBIC_HALO) / done)
+        done *= native
+    margins = (Zoom(n, factor, done).margin for n, factor in zip(size, scale, strict=True))
+    return reach + max(margins) if passes else 0
+
+
+def _alignment(model: Model, native: int) -> int:
+    return int(getattr(model.network(native), "alignment", 1))
+
+
+def _tile_for(
+    asked: tuple[int, int] | Literal["auto"] | None, axes: Axes, longest: int
+) -> tuple[int, int]:
+    if asked is None:
+        return axes.size
+    wanted = (longest, longest) if asked == "auto" else asked
+    height, width = (min(n, size) for n, size in zip(wanted, axes.size, strict=True))
+    return height, width

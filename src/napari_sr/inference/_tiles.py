@@ -1,0 +1,91 @@
+"""Tiles: how an image is cut so that cutting it changes nothing.
+
+A tile is the part of the input whose output is kept; its halo is the context read around it and thrown away; tile
+and halo together are its window. With a halo of at least the network's receptive-field radius the stitched output
+equals the untiled one. All windows of a run have one shape: at the border of the image they are shifted inwards, so a
+network pads with zeros only where it would for the whole image.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Span(NamedTuple):
+    """Pixels ``start <= i < stop`` along one axis."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        """Number of pixels."""
+        return self.stop - self.start
+
+    @property
+    def slice(self) -> slice:
+        """For indexing an array."""
+        return slice(self.start, self.stop)
+
+    def shifted(self, offset: int) -> Span:
+        """The same pixels counted from another origin."""
+        return Span(self.start + offset, self.stop + offset)
+
+
+class Tile(NamedTuple):
+    """What is kept of one window."""
+
+    frame: int
+    """Number of the image in its stack."""
+    y: Span
+    x: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How one axis is cut."""
+
+    bounds: Span
+    """Pixels that can be read."""
+    tile: int
+    """Longest tile."""
+    halo: int
+    """Context at either end of a tile, where the image does not end."""
+    alignment: int = 1
+    """Windows start at multiples of it."""
+
+    @property
+    def window(self) -> int:
+        """Length of every window."""
+        whole = self.bounds.length
+        least = self.tile + 2 * self.halo + self.alignment - 1
+        # The last window has to start on the grid as well and end where the image ends.
+        least += (whole - least) % self.alignment
+        return min(whole, least)
+
+    def start(self, tile: Span) -> int:
+        """First pixel of a tile's window."""
+        first = (tile.start - self.halo) // self.alignment * self.alignment
+        return max(self.bounds.start, min(first, self.bounds.stop - self.window))
+
+
+def split(span: Span, longest: int) -> list[Span]:
+    """Cut a span into the fewest pieces no longer than `longest`, about equally long."""
+    count = max(1, math.ceil(span.length / longest))
+    ends = [span.start + span.length * i // count for i in range(count + 1)]
+    return [Span(a, b) for a, b in itertools.pairwise(ends)]
+
+
+def cut_tiles(frames: int, y: Span, x: Span, tile: tuple[int, int]) -> Iterator[Tile]:
+    """All tiles of a stack, frame by frame, row by row."""
+    rows, columns = split(y, tile[0]), split(x, tile[1])
+    for frame in range(frames):
+        for row in rows:
+            for column in columns:
+                yield Tile(frame, row, column)

@@ -1,0 +1,105 @@
+"""The one call: an array in, a larger one out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sr.inference._engine import Run, run
+from napari_sr.inference._planner import TileOption, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sr.models import Model
+
+
+def upscale(
+    image: Any,
+    scale: float | Sequence[float] = 2,
+    model: str | Path | Model = "ecbsr",
+    axes: str | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    tile: TileOption = "auto",
+    ensemble: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    intensity_range: tuple[float, float] | None = None,
+) -> NDArray[Any]:
+    """Enlarge an image or a stack of images with a network.
+
+    Parameters
+    ----------
+    image : array_like
+        Two dimensions or more, of bool, integers or floating point, of any range; not changed. NaN and infinities
+        are allowed.
+    scale : float or pair of float
+        Output pixels per input pixel, for Y and X or one each; at least 1.
+    model : str, Path or Model
+        Id in the catalog (`napari_sr.list_models`), path of a checkpoint, or a loaded model.
+    axes : str, optional
+        One letter a dimension, as tifffile writes them: Y, X; S for samples of a pixel (RGB, RGBA); C for
+        independent channels; T, Z or any other for stacks. Without: YX, YXS where the last of three dimensions is
+        3 or 4 long, else stacks before Y and X.
+    device : str
+        ``"auto"``, ``"cpu"``, ``"cuda:0"`` or ``"mps"``.
+    precision : str
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+    tile : int, pair of int, "auto" or None
+        Input pixels that are enlarged at once, or None for all. The result does not depend on it, but for networks
+        with global attention.
+    ensemble : bool
+        Take the mean over the eight flips and rotations: better by about 0.1 dB, eight times slower.
+    progress : callable, optional
+        Called with tiles done and tiles in all. To stop the run let it raise, e.g. `CancelledError`.
+    intensity_range : pair of float, optional
+        Intensities that the network sees as black and white. Without, RGB of 8 bits has 0 to 255, of floating point
+        0 to 1, and all else what is found in the image, outliers apart, once for a whole stack and channel.
+        Intensities beyond it are not lost: they are enlarged bicubically.
+
+    Returns
+    -------
+    array
+        Y and X are ``round(size · scale)`` long; axes and dtype are those of the image.
+
+    Raises
+    ------
+    InputError
+        If the image or an option cannot be used.
+    OutputTooLargeError
+        If the result does not fit into memory.
+    DeviceError
+        If the device or precision does not exist here.
+    ModelNotFoundError, ModelLoadError
+        If the model cannot be had.
+    """
+    array = np.asarray(image)
+    planned = plan(
+        array,
+        scale,
+        model,
+        axes,
+        device,
+        precision,
+        tile,
+        ensemble,
+        intensity_range=intensity_range,
+    )
+    return _drive(run(planned, array), progress)
+
+
+def _drive(steps: Run, progress: Callable[[int, int], None] | None) -> NDArray[Any]:
+    """Run a generator to its end."""
+    while True:
+        try:
+            state = next(steps)
+        except StopIteration as end:
+            result: NDArray[Any] = end.value
+            return result
+        if progress is not None:
+            progress(state.done, state.total)
