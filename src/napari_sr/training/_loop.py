@@ -92,7 +92,7 @@ class Trainer:
     def validate(self, loss: float) -> Entry:
         """Measure the mean weights on the held-out images."""
         psnr = validate(self.average.network, self.pairs, self.recipe.model.colour)
-        rate = learning_rate(self.recipe.schedule, self.recipe.iterations, self.iteration - 1)
+        rate = learning_rate(self.recipe.schedule, self.recipe.iterations, self.iteration)
         return Entry(self.iteration, self.seconds, rate, loss, psnr)
 
     def state_dict(self) -> dict[str, Any]:

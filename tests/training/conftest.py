@@ -1,0 +1,50 @@
+"""A folder of small images and a recipe that trains in seconds."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+RECIPE = """
+[model]
+id = "tiny"
+architecture = "ecbsr"
+scale = 2
+config = { m = 1, c = 4 }
+
+[data]
+train = "images"
+held_out = 2
+
+[[stage]]
+iterations = 12
+patch = 12
+batch = 4
+
+[[stage]]
+iterations = 8
+patch = 16
+batch = 2
+
+[schedule]
+lr = 1e-3
+
+[optimisation]
+validate_every = 10
+precision = "float32"
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A folder with ``recipe.toml`` and ``images/``."""
+    image = data.astronaut()
+    (tmp_path / "images").mkdir()
+    for i in range(6):
+        height, width = 70 + 7 * i, 90 - 5 * i
+        tile = image[60 * i : 60 * i + height, 40 * i : 40 * i + width]
+        cv2.imwrite(str(tmp_path / f"images/{i}.png"), np.ascontiguousarray(tile[..., ::-1]))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path

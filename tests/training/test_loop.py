@@ -1,0 +1,120 @@
+"""Training for real, on small images: it learns, it resumes as if it had never stopped, it keeps what it made."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_sr.errors import RecipeError
+from napari_sr.models import load_model
+from napari_sr.training import read_recipe, train, training_steps
+from napari_sr.training._dataset import load_data
+from napari_sr.training._loop import Trainer
+from napari_sr.training._run import RunFolder
+
+
+def trainer(workspace):
+    recipe = read_recipe(workspace / "recipe.toml")
+    return Trainer(recipe, *load_data(recipe), torch.device("cpu"))
+
+
+def test_it_learns(workspace):
+    text = (workspace / "recipe.toml").read_text()
+    longer = text.replace("iterations = 12", "iterations = 150").replace("lr = 1e-3", "lr = 5e-3")
+    (workspace / "recipe.toml").write_text(longer)
+    run = trainer(workspace)
+    before = run.validate(0).psnr
+    while run.iteration < run.recipe.iterations:
+        run.step()
+    assert run.validate(0).psnr > before + 2
+
+
+def test_a_run_leaves_weights_log_and_curve(workspace):
+    best = train(workspace / "recipe.toml", workspace / "run")
+    assert load_model(best).scales == (2,)
+    assert [entry.iteration for entry in RunFolder(workspace / "run").entries()] == [10, 20]
+    assert (workspace / "run/curve.svg").read_text().startswith("<?xml")
+
+
+def test_resumed_equals_uninterrupted(workspace):
+    """Same weights to the last bit: patches, moments, averages and rates all go on."""
+    whole, first, second = (trainer(workspace) for _ in range(3))
+    for _ in range(14):
+        whole.step()
+    for _ in range(7):
+        first.step()
+    folder = RunFolder(workspace / "state")
+    folder.save_state(first.state_dict())
+    second.load_state_dict(folder.load_state())
+    for _ in range(7):
+        second.step()
+    for name, value in whole.average.network.state_dict().items():
+        assert torch.equal(value, second.average.network.state_dict()[name]), name
+
+
+def test_stopping_between_steps_leaves_what_was_saved(workspace):
+    steps = training_steps(read_recipe(workspace / "recipe.toml"), workspace / "run")
+    for _ in itertools.islice(steps, 11):
+        pass
+    steps.close()
+    assert (workspace / "run/tiny-x2-best.safetensors").exists()
+    assert not list((workspace / "run").glob("*.part"))
+
+
+def test_a_finished_run_is_not_overwritten_by_chance(workspace):
+    train(workspace / "recipe.toml", workspace / "run")
+    with pytest.raises(RecipeError, match="--resume"):
+        train(workspace / "recipe.toml", workspace / "run")
+
+
+def test_nothing_to_resume_is_said(workspace):
+    with pytest.raises(RecipeError, match="resume"):
+        train(workspace / "recipe.toml", workspace / "run", resume=True)
+
+
+def test_weights_of_another_scale_serve_as_a_start(workspace):
+    best = train(workspace / "recipe.toml", workspace / "run")
+    text = (workspace / "recipe.toml").read_text().replace("scale = 2", "scale = 3")
+    (workspace / "x3.toml").write_text(text.replace("[data]", f'init = "{best}"\n[data]'))
+    recipe = read_recipe(workspace / "x3.toml")
+    started = Trainer(recipe, *load_data(recipe), torch.device("cpu")).network.state_dict()
+    for name, value in load_file(best).items():
+        if started[name].shape == value.shape:
+            assert torch.equal(started[name], value), name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('train = "images"', 'train = "nowhere"', "not a folder"),
+        ('train = "images"', 'train = "empty"', "no images"),
+        ("patch = 12", "patch = 400", "do not fit"),
+        ("m = 1", "depth = 1", "config"),
+        ("[data]", 'init = "nowhere.safetensors"\n[data]', "init"),
+    ],
+)
+def test_what_cannot_be_trained_is_said_in_one_line(workspace, old, new, message):
+    (workspace / "empty").mkdir()
+    text = (workspace / "recipe.toml").read_text().replace(old, new)
+    (workspace / "recipe.toml").write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        train(workspace / "recipe.toml", workspace / "run")
+
+
+def test_an_unreadable_image_is_named(workspace):
+    (workspace / "images/3.png").write_text("not an image")
+    with pytest.raises(RecipeError, match=r"3\.png"):
+        train(workspace / "recipe.toml", workspace / "run")
+
+
+@pytest.mark.parametrize("colour", ["RGB", "grey"])
+def test_other_colours_train_too(workspace, colour):
+    channels = 3 if colour == "RGB" else 1
+    text = (workspace / "recipe.toml").read_text()
+    text = text.replace("c = 4 }", f"c = 4, in_channels = {channels} }}\ncolour = '{colour}'")
+    (workspace / "recipe.toml").write_text(text)
+    best = train(workspace / "recipe.toml", workspace / "run")
+    assert load_model(best).card.colour == colour

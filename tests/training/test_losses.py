@@ -1,0 +1,47 @@
+"""Losses are zero where nothing differs, and what their formulas say elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_sr.training._recipe import OptimisationRecipe
+from napari_sr.training.losses import charbonnier, l1, l2, make_loss, spectral
+
+A, B = torch.rand(2, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("loss", [l1, l2, spectral])
+def test_nothing_differs_nothing_lost(loss):
+    assert loss(A, A) == 0
+
+
+def test_values_on_a_constant_difference():
+    assert l1(A + 0.5, A) == pytest.approx(0.5)
+    assert l2(A + 0.5, A) == pytest.approx(0.25)
+    assert charbonnier(A + 0.5, A) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_charbonnier_is_smooth_at_zero():
+    x = A.clone().requires_grad_()
+    charbonnier(x, A).backward()
+    assert x.grad.abs().max() == 0
+
+
+def test_the_spectrum_keeps_energy():
+    """Parseval: of the full orthonormal spectrum; half of it is what rfft2 stores."""
+    full = torch.fft.fft2(A - B, norm="ortho")
+    assert (full.abs() ** 2).sum() == pytest.approx(((A - B) ** 2).sum().item(), rel=1e-5)
+    half = torch.view_as_real(full[..., : 8 // 2 + 1]).abs().mean()
+    assert spectral(A, B) == pytest.approx(half.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["l1", "l2", "charbonnier", "l1+fft", "charbonnier+fft"])
+def test_every_named_loss_falls_as_images_approach(name):
+    loss = make_loss(OptimisationRecipe(loss=name))
+    assert loss(A, A + 0.5 * (B - A)) < loss(A, B)
+
+
+def test_the_spectral_part_weighs_what_the_recipe_says():
+    loss = make_loss(OptimisationRecipe(loss="l1+fft", fft_weight=0.25))
+    assert loss(A, B) == pytest.approx((0.75 * l1(A, B) + 0.25 * spectral(A, B)).item())
