@@ -15,7 +15,7 @@ def benchmark(
             "--model", "-m", help="Id or path, several times for several; else every bundled."
         ),
     ] = None,
-    scale: options.ScaleText = "2",
+    scale: Annotated[float, typer.Option("--scale", "-s", help="Output pixels per pixel.")] = 2,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     size: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 512,
@@ -27,14 +27,13 @@ def benchmark(
     from napari_sr.evaluation import benchmark as measure
     from napari_sr.models import list_models
 
-    factor = options.parse_scale(scale)
     names = list(dict.fromkeys(model or [card.id for card in list_models()]))
     found = []
     with progress_bar("benchmark") as progress:
         for done, name in enumerate(names, start=1):
             speed = measure(
                 name,
-                factor,
+                scale,
                 size=size,
                 rgb=not grey,
                 device=device,
@@ -47,7 +46,7 @@ def benchmark(
         print_json([speed.to_dict() for speed in found])
         return
     show_table(
-        f"x{scale}, {size} x {size} pixels, {'grey' if grey else 'RGB'}",
+        f"x{scale:g}, {size} x {size} pixels, {'grey' if grey else 'RGB'}",
         ["model", "device", "precision", "seconds", "seconds / megapixel"],
         [
             [s.model, s.device, s.precision, f"{s.seconds:.3f}", f"{s.seconds_per_megapixel:.2f}"]

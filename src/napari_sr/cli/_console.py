@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
     from rich.console import Console
 
 PIPE_WIDTH = 160

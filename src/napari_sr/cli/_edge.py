@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -116,9 +116,12 @@ def unexpected(error: Exception) -> str:
 
 
 def tell_warnings() -> None:
-    """Show warnings as one line each, without the file and line of code that raised them."""
+    """Show warnings and the engine's messages as one line each, without the code that raised them."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"warning: {' '.join(str(message).split())}", file=sys.stderr)
+        typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
     warnings.showwarning = show
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    logging.getLogger("napari_sr").addHandler(handler)

@@ -39,15 +39,14 @@ def evaluate(
 ) -> None:
     """Measure models on a folder of originals: PSNR and SSIM on the luma, as the papers do."""
     from napari_sr.evaluation import evaluate as measure
-    from napari_sr.models import load_model
 
     size = options.parse_tile(tile)
-    facts = {"value_range": value_range, "colour": colour}
-    models = [load_model(BASELINE), *(load_model(each, **facts) for each in dict.fromkeys(model))]
-    sets: list[list["Evaluation"]] = []
+    loaded = [options.load(name, value_range, colour) for name in dict.fromkeys(model)]
+    models = {each.id: each for each in [options.load(BASELINE, None, None), *loaded]}
+    sets: list[list[Evaluation]] = []
     for folder in hr:
         sets.append([])
-        for each in {each.id: each for each in models}.values():
+        for each in models.values():
             with progress_bar(f"{each.id}, {folder.name}") as progress:
                 found = measure(
                     each, folder, scale, lr, device=device, precision=precision, tile=size,
@@ -55,10 +54,10 @@ def evaluate(
                 )  # fmt: skip
             sets[-1].append(found)
     if json != "-":
-        for found in sets:
-            _show(found)
+        for rows in sets:
+            _show(rows)
     if json:
-        write_json(json, [each.to_dict() for found in sets for each in found])
+        write_json(json, [each.to_dict() for rows in sets for each in rows])
 
 
 def _show(found: Sequence["Evaluation"]) -> None:

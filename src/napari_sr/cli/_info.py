@@ -1,5 +1,7 @@
 """``napari-sr info``: versions, devices and folders, for a bug report or a first look."""
 
+from typing import Any
+
 import typer
 
 from napari_sr.cli._console import print_json
@@ -17,7 +19,6 @@ def info(json: Json = False) -> None:
         "versions": versions(),
         "devices": devices(),
         "models": catalog(),
-        "sample data": samples(),
     }
     if json:
         print_json(facts)
@@ -89,7 +90,7 @@ def _cpu() -> str:
 
     memory = psutil.virtual_memory()
     # Public only since torch 2.9.
-    facts = getattr(torch.cpu, "get_capabilities", dict)()
+    facts: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     has = {"bfloat16": "avx512_bf16", "AMX": "amx_bf16"}
     fast = [name for name, key in has.items() if facts.get(key)]
     return ", ".join(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from napari_sr.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_sr.models import Model as LoadedModel
 
 Tile = int | tuple[int, int] | Literal["auto"] | None
 Factor = float | tuple[float, float]
@@ -44,6 +47,29 @@ Ensemble = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+def load(model: str, value_range: float | None, colour: str | None) -> LoadedModel:
+    """Load the model that the options name.
+
+    Parameters
+    ----------
+    model : str
+        Id or path.
+    value_range : float or None
+        1 or 255.
+    colour : str or None
+        Y, RGB or grey.
+
+    Returns
+    -------
+    Model
+        Ready to run.
+    """
+    from napari_sr.models import load_model
+
+    # Checked by load_model, whose message is better than one from here.
+    return load_model(model, value_range=value_range, colour=cast("Any", colour))
+
+
 def parse_scale(text: str) -> Factor:
     """Read a scale.
 
@@ -73,6 +99,33 @@ def parse_scale(text: str) -> Factor:
     if not all(math.isfinite(factor) and factor >= 1 for factor in factors):
         raise InputError(f"the scale must be a number of at least 1, not {text}")
     return factors[0] if len(factors) == 1 else (factors[0], factors[1])
+
+
+def parse_range(text: str | None) -> tuple[float, float] | None:
+    """Read a range of intensities.
+
+    Parameters
+    ----------
+    text : str or None
+        ``"0,4095"``.
+
+    Returns
+    -------
+    tuple of float or None
+        Lowest and highest; None as given.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is not two numbers.
+    """
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--range takes two numbers as 0,4095, not {text!r}") from None
+    return low, high
 
 
 def parse_tile(text: str) -> Tile:

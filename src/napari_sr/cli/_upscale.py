@@ -1,34 +1,17 @@
 """``napari-sr upscale``: files and folders, one after the other; what fails does not stop the rest."""
 
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from napari_sr.cli import _options as options
+from napari_sr.cli._batch import Batch, summary
 from napari_sr.cli._console import print_json, progress_bar
-from napari_sr.cli._edge import FAILED, one_line, unexpected
-from napari_sr.cli._jobs import Job, plan_jobs
-from napari_sr.errors import CancelledError, NapariSRError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of one image."""
-
-    source: str
-    target: str
-    status: str = "done"
-    """``done``, ``skipped``, ``planned`` or ``failed``."""
-    error: str = ""
-    seconds: float = 0.0
-    plan: dict[str, Any] = field(default_factory=dict)
+from napari_sr.cli._edge import FAILED
+from napari_sr.cli._file import Settings
+from napari_sr.cli._jobs import plan_jobs
 
 
 def upscale(
@@ -50,6 +33,10 @@ def upscale(
     axes: Annotated[
         str | None, typer.Option(help="One letter a dimension, e.g. TZCYX, if the file is wrong.")
     ] = None,
+    intensity_range: Annotated[
+        str | None,
+        typer.Option("--range", help="LOW,HIGH: intensities seen as black and white; else found."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Do again what is there; else it is skipped.")
     ] = False,
@@ -59,24 +46,29 @@ def upscale(
     json: options.Json = False,
 ) -> None:
     """Upscale images and write them with their pixel size; intensities and type are kept."""
-    from napari_sr.cli._file import Settings, readable, writable
-    from napari_sr.models import load_model
+    from napari_sr.io import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
     settings = Settings(
         scale=options.parse_scale(scale),
-        model=load_model(model, value_range=value_range, colour=colour),
+        model=options.load(model, value_range, colour),
         device=device,
         precision=precision,
         tile=options.parse_tile(tile),
         ensemble=ensemble,
         axes=axes,
+        intensity_range=options.parse_range(intensity_range),
     )
-    jobs = plan_jobs(inputs, out, readable=readable(), writable=writable())
-    say = _quiet if json else typer.echo
-    outcomes = [_do(job, settings, overwrite, dry_run, say) for job in jobs]
+    jobs = plan_jobs(inputs, out, readable=READABLE_SUFFIXES, writable=WRITABLE_SUFFIXES)
+    with progress_bar("upscale") as progress:
+        batch = Batch(settings, overwrite, dry_run, _say_nothing if json else typer.echo, progress)
+        outcomes = [batch.do(job) for job in jobs]
     if json:
         print_json([asdict(outcome) for outcome in outcomes])
     else:
-        _summarise(outcomes)
+        typer.echo(summary(outcomes))
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(FAILED)
+
+
+def _say_nothing(_: str) -> None:
+    pass

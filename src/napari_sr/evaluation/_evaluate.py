@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_sr.errors import InputError
 from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
 from napari_sr.evaluation._pairs import cut_and_shrink, find_pairs, read_pair
-from napari_sr.evaluation._protocol import Luma, ProtocolName, choose_protocol
+from napari_sr.evaluation._protocol import Luma, choose_protocol
 from napari_sr.evaluation._report import Evaluation, Score
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def evaluate(
     precision: str = "float32",
     tile: int | tuple[int, int] | Literal["auto"] | None = "auto",
     ensemble: bool = False,
-    protocol: ProtocolName = "auto",
+    protocol: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Measure how close a model's images come to originals.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sr.errors import InputError
 from napari_sr.imaging import bt601_luma
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ def evaluation_luma(image: NDArray[np.uint8]) -> NDArray[np.float64]:
     """
     if image.ndim == 2:
         return image.astype(np.float64)
-    return 255.0 * bt601_luma(image.astype(np.float64) / 255.0)
+    return np.float64(255.0) * bt601_luma(image.astype(np.float64) / 255.0)
 
 
 def shave(image: NDArray[np.floating], border: int) -> NDArray[np.floating]:

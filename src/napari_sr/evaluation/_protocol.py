@@ -7,9 +7,8 @@ most 0.015 dB, measured on Set5 with the official edge-SR files.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,11 @@ from napari_sr.evaluation._metrics import evaluation_luma
 from napari_sr.imaging import bt601_luma
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_sr.models import ModelCard
 
 Luma = NDArray[np.float64]
-ProtocolName = Literal["auto", "rgb8", "luma"]
 
 
 @dataclass(frozen=True, slots=True)

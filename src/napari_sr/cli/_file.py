@@ -1,0 +1,164 @@
+"""One file: read, plan, run, write, with the pixel size and the place in the world carried through."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from napari_sr.cli._jobs import Job
+    from napari_sr.cli._options import Factor, Tile
+    from napari_sr.inference import Plan
+    from napari_sr.io import ImageFile
+    from napari_sr.models import Model
+
+_log = logging.getLogger("napari_sr")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the images of a call are upscaled; see `napari_sr.upscale`."""
+
+    scale: Factor
+    model: Model
+    device: str = "auto"
+    precision: str = "auto"
+    tile: Tile = "auto"
+    ensemble: bool = False
+    axes: str | None = None
+    """Instead of what the file says."""
+    intensity_range: tuple[float, float] | None = None
+
+
+def upscale_file(
+    job: Job,
+    settings: Settings,
+    planned: Callable[[Plan], object],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Upscale one file.
+
+    Parameters
+    ----------
+    job : Job
+        What to read and where to write.
+    settings : Settings
+        How.
+    planned : callable
+        Told the plan before it is executed.
+    progress : callable or None
+        Told tiles done and in all; None to stop after the plan.
+    """
+    from napari_sr.inference import plan
+    from napari_sr.io import read_image, write_image
+
+    image = _relabelled(read_image(job.source), settings.axes)
+    if (count := image.metadata.get("series", 1)) > 1:
+        _log.warning("%s holds %d images; only the first is upscaled", job.source, count)
+    chosen = plan(
+        image.data,
+        settings.scale,
+        settings.model,
+        image.axes,
+        settings.device,
+        settings.precision,
+        settings.tile,
+        settings.ensemble,
+        intensity_range=settings.intensity_range,
+    )
+    planned(chosen)
+    if progress is not None:
+        _try_output(job, image)
+        write_image(job.target, enlarged(image, _run(chosen, image.data, progress), chosen.scale))
+
+
+def enlarged(
+    image: ImageFile, data: np.ndarray[Any, Any], factors: tuple[float, float]
+) -> ImageFile:
+    """The file that an upscaled image is: smaller pixels in the same place.
+
+    Parameters
+    ----------
+    image : ImageFile
+        The input.
+    data : array
+        The result, axes as in the input.
+    factors : tuple of float
+        Output pixels per input pixel along Y and X.
+
+    Returns
+    -------
+    ImageFile
+        Pixel size divided by the factors; the first pixel's centre moved so that each block of
+        output pixels lies where its input pixel lay.
+    """
+    factor = [dict(zip("YX", factors, strict=True)).get(axis, 1.0) for axis in image.axes]
+    scale = tuple(size / f for size, f in zip(image.scale, factor, strict=True))
+    # Pixel centres, not corners: the first output pixel's centre lies before the first input pixel's.
+    shift = [size * (1 / f - 1) / 2 for size, f in zip(image.scale, factor, strict=True)]
+    translation = tuple(t + s for t, s in zip(image.translation, shift, strict=True))
+    return replace(image, data=data, scale=scale, translation=translation, levels=())
+
+
+def _try_output(job: Job, image: ImageFile) -> None:
+    """Write one pixel of each plane and delete it: better to fail now than after an hour's work."""
+    from napari_sr.errors import FileWriteError
+    from napari_sr.io import write_image
+
+    try:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileWriteError(f"{job.target}: cannot be written ({error.strerror})") from error
+    corner = tuple(slice(1) if axis in "YX" else slice(None) for axis in image.axes)
+    trial = job.target.with_name(f".{uuid.uuid4().hex[:8]}-{job.target.name}")
+    try:
+        write_image(trial, replace(image, data=image.data[corner], levels=()))
+    except FileWriteError as error:
+        # In the words of the file that was asked for.
+        raise FileWriteError(str(error).replace(trial.name, job.target.name)) from error
+    finally:
+        if trial.is_dir():
+            shutil.rmtree(trial)
+        else:
+            trial.unlink(missing_ok=True)
+
+
+def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> np.ndarray[Any, Any]:
+    from napari_sr.inference import run
+
+    steps = run(chosen, data)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as finished:
+            result: np.ndarray[Any, Any] = finished.value
+            return result
+        progress(step.done, step.total)
+
+
+def _relabelled(image: ImageFile, axes: str | None) -> ImageFile:
+    """The image with other axes; what the file says of an axis follows its letter."""
+    if axes is None or axes.upper() == image.axes:
+        return image
+    letters = axes.upper()
+
+    def told(values: tuple[Any, ...], default: Any) -> tuple[Any, ...]:
+        known = dict(zip(image.axes, values, strict=True))
+        return tuple(known.get(letter, default) for letter in letters)
+
+    return replace(
+        image,
+        axes=letters,
+        scale=told(image.scale, 1.0),
+        translation=told(image.translation, 0.0),
+        units=told(image.units, "pixel"),
+        channels=image.channels if "C" in letters else (),
+        levels=(),
+    )
