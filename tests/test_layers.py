@@ -35,7 +35,9 @@ def placements(draw, ndim):
     }
     angle = st.floats(-180, 180)
     placement["rotate"] = draw(angle) if ndim == 2 else draw(st.tuples(angle, angle, angle))
-    placement["affine"][:ndim] += draw(st.lists(vector, min_size=ndim + 1, max_size=ndim + 1).map(np.transpose))
+    placement["affine"][:ndim] += draw(
+        st.lists(vector, min_size=ndim + 1, max_size=ndim + 1).map(np.transpose)
+    )
     return placement
 
 
@@ -60,7 +62,9 @@ def test_every_block_of_output_pixels_lies_around_its_source_pixel(layer, scale)
     """The mean world position of each block is that of the pixel it came from."""
     source = snapshot(layer)
     factors = np.array(source.factors(scale), int)
-    upscaled = source.layer(np.zeros(layer.data.shape * factors, np.float32), scale, suffix="", record={})
+    upscaled = source.layer(
+        np.zeros(layer.data.shape * factors, np.float32), scale, suffix="", record={}
+    )
     for pixel in np.ndindex(layer.data.shape):
         block = np.array(list(np.ndindex(*factors))) + np.array(pixel) * factors
         expected = np.array(layer.data_to_world(pixel))

@@ -1,0 +1,20 @@
+"""napari layers and the engine: what a layer is, where it lies, and its upscaled copy."""
+
+from __future__ import annotations
+
+from napari_sr.layers._snapshot import LayerSnapshot, snapshot
+from napari_sr.layers._upscale import (
+    plan_snapshot,
+    upscale_layer,
+    upscale_layer_steps,
+    upscale_snapshot_steps,
+)
+
+__all__ = [
+    "LayerSnapshot",
+    "plan_snapshot",
+    "snapshot",
+    "upscale_layer",
+    "upscale_layer_steps",
+    "upscale_snapshot_steps",
+]

@@ -1,0 +1,51 @@
+"""What made an upscaled layer, so that it can be made again."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from napari_sr import __version__
+
+if TYPE_CHECKING:
+    from napari_sr.inference import Plan
+
+__all__ = ["run_record"]
+
+_PACKAGES = ("napari", "numpy", "torch")
+
+
+def run_record(source: str, plan: Plan) -> dict[str, Any]:
+    """Facts about a run, as JSON can hold them.
+
+    Parameters
+    ----------
+    source : str
+        Name of the layer that was upscaled.
+    plan : Plan
+        What was run.
+
+    Returns
+    -------
+    dict
+        With the keys ``source`` (name), ``model`` (id), ``sha256`` (of each checkpoint by its native scale),
+        ``scale`` (Y, X), ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X), ``halo``,
+        ``device``, ``precision``, ``ensemble`` and ``versions``.
+    """
+    return {
+        "source": source,
+        "model": plan.model_id,
+        "sha256": {f"x{native}": plan.model.sha256(native) for native in sorted(set(plan.passes))},
+        "scale": list(plan.scale),
+        "passes": list(plan.passes),
+        "axes": plan.axes.letters,
+        "tile": list(plan.tile),
+        "halo": plan.halo,
+        "device": plan.device,
+        "precision": plan.precision,
+        "ensemble": plan.ensemble,
+        "versions": {
+            "napari-sr": __version__,
+            **{name: metadata.version(name) for name in _PACKAGES},
+        },
+    }

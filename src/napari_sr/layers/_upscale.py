@@ -1,0 +1,162 @@
+"""A layer in, an upscaled layer out, at the same place in the world."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sr.layers._record import run_record
+from napari_sr.layers._snapshot import LayerSnapshot, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    from napari.layers import Image, Layer
+
+    from napari_sr.inference import Plan, Progress
+    from napari_sr.models import Model
+
+__all__ = ["plan_snapshot", "upscale_layer", "upscale_layer_steps", "upscale_snapshot_steps"]
+
+
+def upscale_layer(
+    layer: Layer,
+    scale: float | Sequence[float] = 2,
+    model: str | Path | Model = "ecbsr",
+    *,
+    progress: Callable[[int, int], object] | None = None,
+    **options: Any,
+) -> Image:
+    """Upscale an image layer.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Any number of dimensions, RGB(A), multiscale (level 0 is taken), NumPy, dask or Zarr. It is not changed.
+        ``axis_labels`` such as "channel", "t", "y" are understood; else the last two dimensions are Y and X and
+        the others a stack.
+    scale : float or (float, float)
+        Output pixels per input pixel, along Y and X: any number >= 1.
+    model : str, Path or Model
+        Id in the catalog, path of a checkpoint, or a loaded model.
+    progress : callable, optional
+        Called with (tiles done, tiles in all).
+    **options
+        As `napari_sr.upscale` takes them: ``device``, ``precision``, ``tile``, ``ensemble``.
+
+    Returns
+    -------
+    napari.layers.Image
+        At the same place in the world, of the same data type and looks, not yet added to a viewer. What made it
+        stands in ``metadata["napari_sr"]``. Dask and Zarr layers give a lazy dask layer.
+
+    Raises
+    ------
+    InputError
+        If it is not an image layer or an option cannot be used.
+    """
+    steps = upscale_layer_steps(layer, scale, model, **options)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return end.value
+        if progress is not None:
+            progress(step.done, step.total)
+
+
+def upscale_layer_steps(
+    layer: Layer | None,
+    scale: float | Sequence[float] = 2,
+    model: str | Path | Model = "ecbsr",
+    **options: Any,
+) -> Generator[Progress, None, Image]:
+    """`upscale_layer` in steps, to be run in another thread.
+
+    Everything is read of the layer at this call; afterwards it may be changed or deleted.
+
+    Parameters
+    ----------
+    layer, scale, model, **options
+        As in `upscale_layer`.
+
+    Returns
+    -------
+    generator
+        Yields the progress after each batch of tiles and returns the new layer. Closing it cancels the run.
+
+    Raises
+    ------
+    InputError
+        At once, if it is not an image layer.
+    """
+    return upscale_snapshot_steps(snapshot(layer), scale, model, **options)
+
+
+def upscale_snapshot_steps(
+    source: LayerSnapshot,
+    scale: float | Sequence[float] = 2,
+    model: str | Path | Model = "ecbsr",
+    *,
+    lazy: bool = True,
+    **options: Any,
+) -> Generator[Progress, None, Image]:
+    """`upscale_layer_steps` of a layer captured before.
+
+    Parameters
+    ----------
+    source : LayerSnapshot
+        The layer.
+    scale, model, **options
+        As in `upscale_layer`.
+    lazy : bool
+        Whether dask and Zarr layers give a dask layer, computed where it is looked at; otherwise all is computed
+        now.
+
+    Returns
+    -------
+    generator
+        As that of `upscale_layer_steps`.
+    """
+    from napari_sr.inference import run, upscale
+
+    plan = plan_snapshot(source, scale, model, **options)
+    if lazy and source.lazy:
+        data = upscale(source.data, scale, model, axes=source.axes, **options)
+    else:
+        data = yield from run(plan, np.asarray(source.data))
+    record = run_record(source.name, plan)
+    return source.layer(data, plan.scale, suffix=_suffix(plan), record=record)
+
+
+def plan_snapshot(
+    source: LayerSnapshot,
+    scale: float | Sequence[float] = 2,
+    model: str | Path | Model = "ecbsr",
+    **options: Any,
+) -> Plan:
+    """What upscaling a captured layer would do.
+
+    Parameters
+    ----------
+    source : LayerSnapshot
+        The layer.
+    scale, model, **options
+        As in `upscale_layer`.
+
+    Returns
+    -------
+    Plan
+        Nothing has been computed.
+    """
+    from napari_sr.inference import plan
+
+    return plan(source.data, scale, model, axes=source.axes, **options)
+
+
+def _suffix(plan: Plan) -> str:
+    """Of the new layer's name, such as ``"×2 ecbsr"`` or ``"×1.5×2 ecbsr"``."""
+    factors = dict.fromkeys(f"×{factor:g}" for factor in plan.scale)
+    return f"{''.join(factors)} {plan.model_id}"

@@ -1,0 +1,11 @@
+"""Dock widgets: they gather options, show what will happen, start it and add the layer.
+
+Whatever can be computed without Qt is computed elsewhere.
+"""
+
+from __future__ import annotations
+
+from napari_sr.widgets._command import open_upscale
+from napari_sr.widgets._upscale import UpscaleWidget
+
+__all__ = ["UpscaleWidget", "open_upscale"]

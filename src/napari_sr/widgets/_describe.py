@@ -1,0 +1,127 @@
+"""Plans, models and durations in words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from napari_sr.widgets._texts import NOTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_sr.inference import Plan
+    from napari_sr.models import ModelCard
+
+__all__ = [
+    "describe_bytes",
+    "describe_card",
+    "describe_plan",
+    "describe_progress",
+    "describe_provenance",
+    "describe_seconds",
+]
+
+
+def describe_bytes(count: float) -> str:
+    """Bytes with the unit that suits them, such as ``"3.1 GiB"``."""
+    power = 0 if count < 1024 else min(int(math.log2(count) // 10), 5)
+    number = count / 1024**power
+    digits = 0 if power == 0 or number >= 100 else 1
+    return f"{number:.{digits}f}\u00a0{('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB')[power]}"
+
+
+def describe_seconds(seconds: float) -> str:
+    """A duration no more precise than an estimate is, such as ``"3 min"``."""
+    if seconds < 1:
+        return "less than 1 s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def describe_shape(shape: Iterable[int]) -> str:
+    """Such as ``"3 × 512 × 512"``."""
+    return " × ".join(str(size) for size in shape)
+
+
+def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
+    """What will happen, in two lines.
+
+    Parameters
+    ----------
+    plan : Plan
+        What will be run.
+    lazy : bool
+        Whether it will be run only where somebody looks.
+
+    Returns
+    -------
+    str
+        Output shape, type and bytes; then tiles, device, precision and time.
+    """
+    result = f"{describe_shape(plan.in_shape)} → {describe_shape(plan.out_shape)}"
+    size = f"{plan.dtype.name}, {describe_bytes(plan.bytes_out)}"
+    work = [_tiles(plan), f"{plan.device} {plan.precision}", _duration(plan, lazy)]
+    return f"{result}\n{size}, {', '.join(part for part in work if part)}"
+
+
+def _tiles(plan: Plan) -> str:
+    if not plan.passes:
+        return "nothing to enlarge"
+    count = "1 tile" if plan.n_tiles == 1 else f"{plan.n_tiles} tiles"
+    return _together(f"{count} of {describe_shape(plan.tile)}")
+
+
+def _duration(plan: Plan, lazy: bool) -> str:
+    if lazy:
+        return "computed where you look"
+    return "" if plan.seconds is None else _together(f"about {describe_seconds(plan.seconds)}")
+
+
+def _together(text: str) -> str:
+    """The same, never broken into two lines."""
+    return text.replace(" ", "\u00a0")
+
+
+def describe_progress(done: int, total: int, elapsed: float) -> str:
+    """How far a run is, and how long it will still take.
+
+    Parameters
+    ----------
+    done, total : int
+        Tiles.
+    elapsed : float
+        Seconds since the first tile began.
+
+    Returns
+    -------
+    str
+        Such as ``"Tile 3 of 41, about 12 s left"``.
+    """
+    steps = NOTES["steps"].format(done=done, total=total)
+    if not 0 < done < total:
+        return steps
+    left = describe_seconds(elapsed * (total - done) / done)
+    return f"{steps}, {NOTES['left'].format(seconds=left)}"
+
+
+def describe_card(card: ModelCard) -> str:
+    """What a model is good for, and its native scales."""
+    scales = ", ".join(f"×{scale}" for scale in card.scales)
+    return f"{card.summary} Made for {scales}."
+
+
+def describe_provenance(card: ModelCard) -> str:
+    """Size, training data, licence and paper of a model, one a line."""
+    counts = sorted({c.parameters for c in card.checkpoints if c.parameters})
+    size = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "") if counts else ""
+    facts = {
+        "Parameters": size,
+        "Trained on": card.training_data,
+        "Licence": card.licence,
+        "Paper": card.paper,
+    }
+    return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)

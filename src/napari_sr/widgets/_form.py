@@ -1,0 +1,89 @@
+"""The controls of the Upscale widget, and what they say together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
+
+from napari_sr.widgets._labels import WrappedLabel
+from napari_sr.widgets._layer_combo import LayerCombo
+from napari_sr.widgets._model_combo import ModelCombo
+from napari_sr.widgets._options import DeviceCombo, ScaleEdit, TileCombo
+from napari_sr.widgets._texts import LABELS, TOOLTIPS
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+
+__all__ = ["UpscaleForm"]
+
+
+class UpscaleForm(QWidget):
+    """Layer, model, scale, device and tile size.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        Of the viewer.
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    changed = Signal()
+    """Anything was changed that changes what a click on Upscale would do."""
+
+    def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.layer = LayerCombo(layers, self)
+        self.model = ModelCombo(parent=self)
+        self.summary = WrappedLabel()
+        self.scale = ScaleEdit(self)
+        self.device = DeviceCombo(self)
+        self.tile = TileCombo(self)
+        self.lazy = QCheckBox(LABELS["lazy"], self)
+        self.lazy.setToolTip(TOOLTIPS["lazy"])
+        self.lazy.setChecked(True)
+        self._arrange()
+        self._connect()
+        self._describe_model()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments of `napari_sr.upscale_layer`."""
+        return {
+            "scale": self.scale.value,
+            "model": self.model.card.id,
+            "device": self.device.value,
+            "tile": self.tile.value,
+        }
+
+    def _arrange(self) -> None:
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow(LABELS["layer"], self.layer)
+        form.addRow(LABELS["model"], self.model)
+        form.addRow(self.summary)
+        form.addRow(LABELS["scale"], self.scale)
+        form.addRow(LABELS["device"], self.device)
+        form.addRow(LABELS["tile"], self.tile)
+        form.addRow(self.lazy)
+
+    def _connect(self) -> None:
+        self.layer.target_changed.connect(self.changed)
+        self.model.currentIndexChanged.connect(self._describe_model)
+        for signal in (
+            self.model.currentIndexChanged,
+            self.scale.changed,
+            self.device.currentIndexChanged,
+            self.tile.currentIndexChanged,
+            self.lazy.toggled,
+        ):
+            signal.connect(self._on_changed)
+
+    def _on_changed(self, _value: object = None) -> None:
+        self.changed.emit()
+
+    def _describe_model(self, _index: int = 0) -> None:
+        self.summary.setText(self.model.summary)

@@ -1,0 +1,128 @@
+"""Controls that fit into a narrow dock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from qtpy.QtGui import QPaintEvent, QResizeEvent
+
+__all__ = ["NarrowCombo", "ScrollColumn", "WrappedLabel"]
+
+
+_ARROW = 36
+"""Pixels that a combo box needs beside its text."""
+_SCROLL_BAR = 14
+"""Pixels that napari's scroll bars are wide."""
+
+
+class NarrowCombo(QComboBox):
+    """A combo box that becomes narrow in a narrow dock and then shortens what it shows.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(8)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def paintEvent(self, _event: QPaintEvent | None) -> None:
+        """Draw the current text with an ellipsis where it is too long."""
+        painter, option = QStylePainter(self), QStyleOptionComboBox()
+        self.initStyleOption(option)
+        text = self.currentText() if self.currentIndex() >= 0 else self.placeholderText()
+        option.currentText = option.fontMetrics.elidedText(
+            text, Qt.TextElideMode.ElideMiddle, self.width() - _ARROW
+        )
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+
+class WrappedLabel(QLabel):
+    """A label that is exactly as high as its text needs at the width it is given.
+
+    Qt's own wrapping labels ask for the height that they would need at their least width, and so make docks, and with
+    them the window, far too high.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+
+    def setText(self, text: str | None) -> None:
+        """Show another text."""
+        super().setText(text or "")
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Wrap anew."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def minimumSizeHint(self) -> QSize:
+        """Any width will do."""
+        return QSize(0, self.minimumHeight())
+
+    def _fit(self) -> None:
+        self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
+
+
+class ScrollColumn(QScrollArea):
+    """Shows a widget in a dock that may be lower than it, but never narrower.
+
+    Parameters
+    ----------
+    content : QWidget
+        Goes into the scroll area and becomes as wide as it.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self._content = content
+        self.setWidget(content)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Tell the dock when the content has become wider, as it does when a theme is applied."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the content has to be."""
+        return QSize(self._width(self._content.minimumSizeHint()), 120)
+
+    def sizeHint(self) -> QSize:
+        """A little wider than necessary."""
+        hint = self._content.sizeHint()
+        return QSize(max(self._width(hint), 300), hint.height())
+
+    def _width(self, hint: QSize) -> int:
+        return hint.width() + _SCROLL_BAR

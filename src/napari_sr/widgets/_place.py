@@ -1,0 +1,33 @@
+"""Where a result goes in the layer list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.layers import Layer
+
+__all__ = ["insert_result"]
+
+
+def insert_result(layers: LayerList, result: Layer, source: Layer) -> None:
+    """Put a result above its source, or on top if the source is gone.
+
+    It becomes the selected layer, as new layers do, unless the user has meanwhile turned to another layer: what
+    somebody is painting on is not taken from under the brush.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        Of the viewer.
+    result : napari.layers.Layer
+        The new layer; it gets another name if its name is taken.
+    source : napari.layers.Layer
+        The layer that was upscaled.
+    """
+    active = layers.selection.active
+    elsewhere = active is not None and active != source
+    index = layers.index(source) + 1 if source in layers else len(layers)
+    layers.insert(index, result)
+    layers.selection.active = active if elsewhere else result

@@ -1,0 +1,104 @@
+"""A run as the window sees it: started, looked at, perhaps cancelled, ended."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.progress import cancelable_progress
+
+from napari_sr.errors import CancelledError
+from napari_sr.layers import upscale_snapshot_steps
+from napari_sr.widgets._describe import describe_progress
+from napari_sr.widgets._jobs import INFERENCE, Job
+from napari_sr.widgets._texts import NOTES
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_sr.layers import LayerSnapshot
+
+__all__ = ["UpscaleRun"]
+
+
+class _Activity(cancelable_progress):  # type: ignore[misc]
+    """A line in napari's activity dock whose Cancel button acts at once."""
+
+    def cancel(self) -> None:
+        super().cancel()
+        if self.cancel_callback is not None:
+            self.cancel_callback()
+
+
+class UpscaleRun:
+    """One click on Upscale; everything in it belongs to the window's thread but `job`.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Above which the result belongs.
+    source : LayerSnapshot
+        What is upscaled: the layer at the moment of the click.
+    **options
+        As `upscale_layer` takes them.
+    """
+
+    def __init__(self, layer: Layer, source: LayerSnapshot, **options: Any) -> None:
+        self.layer = layer
+        self.name = source.name
+        self.job = Job(partial(upscale_snapshot_steps, source, **options))
+        self._clicked = time.monotonic()
+        self._begun: float | None = None
+        self._activity: _Activity | None = None
+
+    def start(self) -> None:
+        """Put the job in the queue of the inference thread."""
+        INFERENCE.submit(self.job)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the click."""
+        return time.monotonic() - self._clicked
+
+    @property
+    def fraction(self) -> tuple[int, int]:
+        """Tiles done, tiles in all; (0, 0) as long as that is unknown."""
+        progress = self.job.progress
+        return (0, 0) if progress is None else (progress.done, progress.total)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it ended, or will end, because somebody cancelled it."""
+        return self.job.cancelled or isinstance(self.job.error, CancelledError)
+
+    def note(self) -> str:
+        """How far it is, in words."""
+        done, total = self.fraction
+        if self.cancelled:
+            return NOTES["cancelling"]
+        if not total:
+            return NOTES["preparing"] if self.job.started else NOTES["waiting"]
+        return describe_progress(done, total, time.monotonic() - (self._begun or self._clicked))
+
+    def look(self) -> bool:
+        """Pass the progress on to the activity dock; returns whether the run has ended."""
+        done, total = self.fraction
+        if self._begun is None and self.job.started:
+            self._begun = time.monotonic()
+        if self._activity is None and total and not self.job.finished:
+            self._activity = _Activity(
+                desc=NOTES["activity"].format(name=self.name),
+                total=total,
+                cancel_callback=self.job.cancel,
+            )
+        if self._activity is not None and done > self._activity.n:
+            self._activity.update(done - self._activity.n)
+        return self.job.finished
+
+    def close(self) -> None:
+        """Cancel what still runs and take the line from the activity dock."""
+        self.job.cancel()
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None

@@ -1,0 +1,56 @@
+"""Every word and shortcut of the widgets, in the user's language and in one place."""
+
+from __future__ import annotations
+
+__all__ = ["LABELS", "NOTES", "SHORTCUTS", "TOOLTIPS"]
+
+LABELS = {
+    "layer": "Layer",
+    "model": "Model",
+    "scale": "Scale",
+    "device": "Device",
+    "tile": "Tile",
+    "lazy": "Compute only where I look",
+    "upscale": "Upscale",
+    "cancel": "Cancel",
+    "cancelling": "Cancelling…",
+    "no_layer": "Select an image layer",
+    "auto": "Automatic",
+    "cpu": "CPU",
+    "whole": "Whole image",
+}
+"""What stands on and beside the controls."""
+
+TOOLTIPS = {
+    "layer": "The image to upscale. Follows the selected layer; the layer itself is never changed.",
+    "model": "The network that fills in the finer pixels.",
+    "scale": "Output pixels per input pixel along Y and X: any number from 1 to 16.",
+    "preset": "Upscale {factor} times",
+    "device": "Where the network runs. Automatic takes a graphics card if there is one.",
+    "tile": "The image is cut into tiles of this many pixels, so that it fits into memory. "
+    "The result does not depend on it.",
+    "lazy": "Adds the result at once and computes each plane when it is shown, for images that do not fit "
+    "into memory. Otherwise the whole result is computed now.",
+    "upscale": "Add an upscaled copy of the layer above it ({shortcut}).",
+    "cancel": "Stop after the current tile; nothing is added ({shortcut}).",
+}
+"""What appears when the pointer rests on a control."""
+
+SHORTCUTS = {"upscale": "Ctrl+Return", "cancel": "Esc"}
+"""Keys, while the keyboard focus is in the widget."""
+
+NOTES = {
+    "planning": "Planning…",
+    "waiting": "Waiting for another run to end…",
+    "preparing": "Preparing…",
+    "cancelling": "Stopping after the current tile…",
+    "cancelled": "Cancelled; nothing was added.",
+    "failed": "Stopped by an error; nothing was added.",
+    "done": "Added '{name}' in {seconds}.",
+    "lazy_done": "Added '{name}'; it is computed where you look.",
+    "busy": "'{name}' is still being upscaled; wait for it or cancel it.",
+    "steps": "Tile {done} of {total}",
+    "left": "about {seconds} left",
+    "activity": "Upscaling {name}",
+}
+"""What the lines below the buttons say."""

@@ -1,0 +1,135 @@
+"""The Upscale dock widget: options, what will happen, a button, progress."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_sr.errors import NapariSRError
+from napari_sr.layers import snapshot
+from napari_sr.widgets._describe import describe_seconds
+from napari_sr.widgets._form import UpscaleForm
+from napari_sr.widgets._labels import ScrollColumn
+from napari_sr.widgets._place import insert_result
+from napari_sr.widgets._planner import Planner
+from napari_sr.widgets._report import report
+from napari_sr.widgets._run import UpscaleRun
+from napari_sr.widgets._run_bar import RunBar
+from napari_sr.widgets._texts import NOTES
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+__all__ = ["UpscaleWidget"]
+
+_LOOK_MS = 40
+"""How often the window looks at a run in the other thread."""
+
+
+class UpscaleWidget(QWidget):
+    """Upscale an image layer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Whose layers can be upscaled.
+    parent : QWidget, optional
+        Qt parent.
+    """
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._layers = napari_viewer.layers
+        self._runs: list[UpscaleRun] = []
+        self.form = UpscaleForm(self._layers, self)
+        self.planner = Planner(self.form)
+        self.bar = RunBar(self)
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._arrange()
+        self._connect()
+        self.planner.request()
+
+    @property
+    def running(self) -> bool:
+        """Whether a run goes on."""
+        return bool(self._runs)
+
+    def upscale(self) -> None:
+        """Upscale the chosen layer, as a click on the button does; returns at once."""
+        if self.running:
+            return
+        layer = self.form.layer.target
+        try:
+            source = snapshot(layer)
+        except NapariSRError as error:
+            self.bar.show_idle("")
+            report(error)
+            return
+        run = UpscaleRun(layer, source, lazy=self.form.lazy.isChecked(), **self.form.options)
+        self._runs.append(run)
+        run.start()
+        self.bar.show_running(run.note())
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """Stop after the current tile; nothing is added."""
+        for run in self._runs:
+            run.job.cancel()
+            self.bar.show_cancelling()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop a run when the dock is closed: napari takes the widget out of it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            _close_all(self._runs)
+        return bool(super().event(event))
+
+    def _arrange(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.addWidget(self.form)
+        column.addWidget(self.bar)
+        column.addStretch(1)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.addWidget(ScrollColumn(content))
+
+    def _connect(self) -> None:
+        self.bar.start_asked.connect(self.upscale)
+        self.bar.cancel_asked.connect(self.cancel)
+        self.planner.planned.connect(self.bar.plan.setText)
+        self._timer.timeout.connect(self._look)
+        # not a method of self: it must work when self is gone
+        self.destroyed.connect(partial(_close_all, self._runs))
+
+    def _look(self) -> None:
+        for run in list(self._runs):
+            if run.look():
+                self._runs.remove(run)
+                self._timer.stop()
+                self.bar.show_idle(self._end(run))
+                run.close()
+            else:
+                self.bar.show_running(run.note(), *run.fraction)
+
+    def _end(self, run: UpscaleRun) -> str:
+        """Add the result, or report why there is none; returns a note about it."""
+        if run.cancelled:
+            return NOTES["cancelled"]
+        if run.job.error is not None:
+            report(run.job.error)
+            return NOTES["failed"]
+        result = run.job.result
+        # the choice stays on the source, so that another model can be tried on it with the next click
+        with self.form.layer.hold():
+            insert_result(self._layers, result, run.layer)
+        return NOTES["done"].format(name=result.name, seconds=describe_seconds(run.elapsed))
+
+
+def _close_all(runs: list[UpscaleRun], *_: object) -> None:
+    """Stop the runs of a widget that is being closed."""
+    while runs:
+        runs.pop().close()
