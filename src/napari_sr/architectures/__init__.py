@@ -7,7 +7,26 @@ checkpoints.
 
 from __future__ import annotations
 
-MODULES = ("bicubic", "esr", "espcn", "fsrcnn", "ecbsr")
+MODULES = (
+    "bicubic",
+    "esr",
+    "espcn",
+    "fsrcnn",
+    "ecbsr",
+    "imdn",
+    "imdn_as",
+    "imdn_light",
+    "rfdn",
+    "bsrn",
+    "bsrn_s",
+    "rlfn",
+    "reprfn",
+    "rfn",
+    "span",
+    "span_f",
+    "safmn",
+    "srvgg",
+)
 """Modules that register architectures, in the order in which state dicts are offered to them."""
 
 __all__ = ["MODULES"]

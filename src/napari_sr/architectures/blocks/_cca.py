@@ -1,0 +1,41 @@
+"""Channel attention by contrast (IMDN), of the whole image also on a tile."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from napari_sr.architectures.statistics import GlobalLayer, spatial_moments
+
+if TYPE_CHECKING:
+    from napari_sr.architectures.frame import Frame
+
+
+class CCA(GlobalLayer):
+    """Weighs each channel by what its mean plus standard deviation over the image tells.
+
+    Parameters
+    ----------
+    channels : int
+        At least 16; a sixteenth of them lies between.
+
+    References
+    ----------
+    Z. Hui et al., Lightweight image super-resolution with information multi-distillation network, ACM Multimedia 2019.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_du = nn.Sequential(
+            nn.Conv2d(channels, channels // 16, 1),
+            nn.ReLU(),
+            nn.Conv2d(channels // 16, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+        """``(N, C, H, W)`` to the same shape."""
+        mean, deviation = spatial_moments(x, self.slot, frame)
+        out: Tensor = x * self.conv_du(mean + deviation)
+        return out

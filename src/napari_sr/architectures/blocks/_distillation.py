@@ -1,0 +1,44 @@
+"""Feature distillation of RFDN, which BSRN and BSRN-S keep with other convolutions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from napari_sr.architectures.blocks._convolution import Layer
+
+
+class ResidualDistillation(nn.Module):
+    """Three residual steps, half the channels of each kept; a fourth step; all fused by a 1x1 convolution.
+
+    Parameters
+    ----------
+    channels : int
+        Of the input and the output.
+    point, wide : callables (inp, out) -> layer
+        Make the 1x1 and the 3x3 layers.
+    act : module
+        The activation behind each but the last.
+    """
+
+    def __init__(self, channels: int, point: Layer, wide: Layer, act: nn.Module) -> None:
+        super().__init__()
+        half = channels // 2
+        self.c1_d, self.c1_r = point(channels, half), wide(channels, channels)
+        self.c2_d, self.c2_r = point(channels, half), wide(channels, channels)
+        self.c3_d, self.c3_r = point(channels, half), wide(channels, channels)
+        self.c4 = wide(channels, half)
+        self.c5 = point(4 * half, channels)
+        self.act = act
+
+    def distil(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to the same shape."""
+        kept = []
+        for keep, step in ((self.c1_d, self.c1_r), (self.c2_d, self.c2_r), (self.c3_d, self.c3_r)):
+            kept.append(self.act(keep(x)))
+            x = self.act(step(x) + x)
+        out: Tensor = self.c5(torch.cat([*kept, self.act(self.c4(x))], dim=1))
+        return out
