@@ -1,0 +1,68 @@
+"""Read any image file: by its content, not by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_sr.errors import FileReadError
+from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_SUFFIXES, sniff
+
+if TYPE_CHECKING:
+    from napari_sr.io._image_file import ImageFile
+
+READABLE_SUFFIXES = (*RASTER_SUFFIXES, *TIFF_SUFFIXES, ".zarr")
+"""Suffixes of files (and, for ``.zarr``, folders) that `read_image` is meant for."""
+
+
+def read_image(
+    path: str | Path,
+    *,
+    series: int = 0,
+    lazy: bool | None = None,
+    max_bytes: int | None = None,
+) -> ImageFile:
+    """Read an image file or an OME-Zarr folder.
+
+    Parameters
+    ----------
+    path : str or Path
+        PNG, JPEG, JPEG 2000, WebP, BMP, PNM, Radiance HDR, OpenEXR (where OpenCV has it), TIFF in
+        its dialects, or OME-Zarr.
+    series : int
+        Which image, where a TIFF holds several.
+    lazy : bool, optional
+        Whether a TIFF is read by blocks, when asked for; left out, above 512 MiB. OME-Zarr always is.
+    max_bytes : int, optional
+        Most bytes that an image may take at once; left out, half of the free memory.
+
+    Returns
+    -------
+    ImageFile
+        Pixels as stored (dtype kept, colours as RGB(A)), axes, pixel size, units, channels.
+
+    Raises
+    ------
+    FileReadError
+        If the file is missing, truncated, damaged, too large, or no image; one line says what to do.
+    """
+    path = Path(path)
+    if path.is_dir():
+        from napari_sr.io._zarr_read import read_ome_zarr
+
+        return read_ome_zarr(path)
+    if _is_tiff(path):
+        from napari_sr.io._tiff import read_tiff
+
+        return read_tiff(path, series, lazy, max_bytes)
+    from napari_sr.io._raster import read_raster
+
+    return read_raster(path, max_bytes)
+
+
+def _is_tiff(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(32)) == "TIFF"
+    except OSError as error:
+        raise FileReadError(f"{path}: {error.strerror or error}") from error

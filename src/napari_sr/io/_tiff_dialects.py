@@ -1,0 +1,163 @@
+"""How ImageJ, OME-TIFF and plain TIFF each want to be told pixel size, units, origin and channels."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sr import __version__
+from napari_sr.io._tiff_calibration import CREATOR
+from napari_sr.io._units import PIXEL, ratio, unit_symbol
+
+if TYPE_CHECKING:
+    from napari_sr.io._image_file import ImageFile
+
+
+def tiff_options(
+    dialect: str, image: ImageFile, axes: str, shape: tuple[int, ...]
+) -> dict[str, Any]:
+    """Arguments for tifffile that say in a dialect what is known of an image.
+
+    Parameters
+    ----------
+    dialect : {"imagej", "ome", "plain"}
+        Which.
+    image : ImageFile
+        Whose scale, units, translation, channels and ICC profile are kept.
+    axes, shape : str, tuple of int
+        Axes and shape in the order in which they are written.
+
+    Returns
+    -------
+    dict
+        Keyword arguments of ``tifffile.TiffWriter.write``.
+    """
+    options = _DIALECTS[dialect](image, axes, shape)
+    if "icc_profile" in image.metadata:
+        options["iccprofile"] = image.metadata["icc_profile"]
+    if not axes.endswith("S"):
+        return options | {"photometric": "minisblack"}
+    options |= {"photometric": "rgb", "planarconfig": "contig"}
+    return options | ({"extrasamples": ["unassalpha"]} if shape[-1] == 4 else {})
+
+
+def _imagej_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    unit, sizes, origins = _lengths(image)
+    metadata: dict[str, Any] = {"axes": axes, "unit": unit_symbol(unit)}
+    if "Z" in sizes:
+        metadata["spacing"] = sizes["Z"]
+    if "T" in axes and (seconds := ratio(image.of("units", "T"), "second")):
+        metadata["finterval"] = image.of("scale", "T") * seconds
+    for axis, origin in origins.items():
+        if origin:
+            metadata[f"{axis.lower()}origin"] = -origin / sizes[axis]
+    if len(image.channels) == 1 and (window := image.channels[0].window):
+        metadata |= {"min": window[0], "max": window[1]}
+    if "C" in axes:
+        metadata |= {"mode": "composite"} | _imagej_channels(image, axes, shape)
+    return {"metadata": metadata, "resolution": _resolution(sizes["X"], sizes["Y"])}
+
+
+def _imagej_channels(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    colours = [c.color for c in image.channels]
+    found: dict[str, Any] = {}
+    if colours and all(colours):
+        ramp = np.arange(256)[None]
+        rgb = [np.array([[int(str(c)[i : i + 2], 16)] for i in (1, 3, 5)]) for c in colours]
+        found["LUTs"] = [(ends * ramp // 255).astype(np.uint8) for ends in rgb]
+    windows = [c.window for c in image.channels]
+    if windows and all(windows):
+        found["Ranges"] = tuple(limit for window in windows if window for limit in window)
+    names = [c.name for c in image.channels]
+    planes = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis in "TZC"]))
+    if names and all(names) and planes == len(names):
+        found["Labels"] = names
+    return found
+
+
+def _ome_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"axes": axes, "Creator": f"{CREATOR} {__version__}"}
+    metadata |= {"Name": image.name} if image.name else {}
+    for axis in "XYZ":
+        if axis in axes and image.of("units", axis) != PIXEL:
+            metadata[f"PhysicalSize{axis}"] = image.of("scale", axis)
+            metadata[f"PhysicalSize{axis}Unit"] = _ome_unit(image.of("units", axis))
+    if "T" in axes and image.of("units", "T") != PIXEL:
+        metadata["TimeIncrement"] = image.of("scale", "T")
+        metadata["TimeIncrementUnit"] = unit_symbol(image.of("units", "T"))
+    count = shape[axes.index("C")] if "C" in axes else 1
+    if len(image.channels) == count:
+        metadata["Channel"] = _ome_channels(image)
+    metadata |= _ome_positions(image, axes, shape)
+    return {"metadata": metadata} | _centimetres(image)
+
+
+def _ome_channels(image: ImageFile) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if all(c.name for c in image.channels):
+        found["Name"] = [c.name for c in image.channels]
+    if all(c.color for c in image.channels):
+        rgba = [int(str(c.color)[1:], 16) << 8 | 0xFF for c in image.channels]
+        found["Color"] = [n - 2**32 if n >= 2**31 else n for n in rgba]
+    return found
+
+
+def _ome_positions(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    """World position of the first pixel, as the stage position of every plane."""
+    planes = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis in "TZC"]))
+    plane: dict[str, Any] = {}
+    for axis in "XYZ":
+        if axis in axes and image.of("translation", axis) and image.of("units", axis) != PIXEL:
+            plane[f"Position{axis}"] = [image.of("translation", axis)] * planes
+            plane[f"Position{axis}Unit"] = [_ome_unit(image.of("units", axis))] * planes
+    return {"Plane": plane} if plane else {}
+
+
+def _plain_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    known = {a: [image.of(k, a) for k in ("scale", "units", "translation")] for a in axes}
+    return {"metadata": {"axes": axes, CREATOR: known}} | _centimetres(image)
+
+
+def _lengths(image: ImageFile) -> tuple[str, dict[str, float], dict[str, float]]:
+    """Pixel sizes and origins along X, Y and Z in the unit of X, since ImageJ has but one."""
+    unit = image.of("units", "X")
+    sizes, origins = {}, {}
+    for axis in "XYZ":
+        if axis in image.axes:
+            factor = ratio(image.of("units", axis), unit) or 1.0
+            sizes[axis] = image.of("scale", axis) * factor
+            origins[axis] = image.of("translation", axis) * factor
+    return unit, sizes, origins
+
+
+def _centimetres(image: ImageFile) -> dict[str, Any]:
+    """Baseline resolution tags, for programs that know no dialect."""
+    unit, sizes, _ = _lengths(image)
+    factor = ratio(unit, "centimeter")
+    if factor is None:
+        return {}
+    resolution = _resolution(sizes["X"] * factor, sizes["Y"] * factor)
+    return {"resolution": resolution, "resolutionunit": "CENTIMETER"}
+
+
+def _resolution(x: float, y: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Pixels per unit along X and Y as fractions of 32-bit numbers."""
+    return _pixels_per_unit(x), _pixels_per_unit(y)
+
+
+def _pixels_per_unit(size: float) -> tuple[int, int]:
+    whole = 2**32 - 1
+    if size >= 1:
+        fraction = Fraction(1 / size).limit_denominator(whole)
+        return fraction.numerator, fraction.denominator
+    fraction = Fraction(size).limit_denominator(whole)
+    return (fraction.denominator, fraction.numerator) if fraction else (whole, 1)
+
+
+def _ome_unit(name: str) -> str:
+    return {"micrometer": "µm", "angstrom": "Å"}.get(name, unit_symbol(name))
+
+
+_DIALECTS = {"imagej": _imagej_options, "ome": _ome_options, "plain": _plain_options}

@@ -1,0 +1,113 @@
+"""Whether a TIFF is whole: tifffile reads what is left of a truncated one and merely logs it."""
+
+from __future__ import annotations
+
+from struct import error as StructError
+from struct import unpack
+from typing import TYPE_CHECKING, Any
+
+from napari_sr.errors import FileReadError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+
+def check_pages(path: Path) -> None:
+    """Follow the chain of pages to its end.
+
+    Parameters
+    ----------
+    path : Path
+        A TIFF or BigTIFF.
+
+    Raises
+    ------
+    FileReadError
+        If a page's directory lies beyond the end of the file, or there is none.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        try:
+            offset, order, big = _first_page(file)
+            if not big and size >= 2**32:
+                return  # some writers let 32-bit offsets wrap around; tifffile knows which
+            seen = set()
+            while offset and offset not in seen:
+                seen.add(offset)
+                offset = _next_page(file, offset, order, big)
+        except StructError as error:
+            raise _truncated(path) from error
+    if not seen:
+        raise FileReadError(f"{path.name}: the TIFF holds no image")
+
+
+def check_pixels(path: Path, series: Any) -> None:
+    """Check that every strip or tile of a series lies within its file.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    series : tifffile.TiffPageSeries
+        Its pages may lie in other files.
+
+    Raises
+    ------
+    FileReadError
+        If pixels lie beyond the end.
+    """
+    keyframe = series.keyframe
+    if series.dataoffset is not None:
+        if series.dataoffset + series.nbytes > keyframe.parent.filehandle.size:
+            raise _truncated(path)
+        return
+    for page in series.pages:
+        if page is not None:
+            size = page.parent.filehandle.size
+            ends = zip(page.dataoffsets, page.databytecounts, strict=False)
+            if any(offset + count > size for offset, count in ends):
+                raise _truncated(path)
+
+
+def check_imagej(path: Path, tif: Any) -> None:
+    """Check that an ImageJ stack, which has but one page, holds all the images it announces.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    tif : tifffile.TiffFile
+        The open file.
+
+    Raises
+    ------
+    FileReadError
+        If there are fewer.
+    """
+    page = tif.pages.first
+    images = int((tif.imagej_metadata or {}).get("images", 1))
+    contiguous = len(tif.pages) == 1 and page.compression == 1 and page.dataoffsets
+    if contiguous and page.dataoffsets[0] + images * page.nbytes > tif.filehandle.size:
+        raise _truncated(path)
+
+
+def _first_page(file: BinaryIO) -> tuple[int, str, bool]:
+    head = file.read(8)
+    order = "<" if head[:2] == b"II" else ">"
+    big = unpack(order + "H", head[2:4])[0] == 43
+    offset = unpack(order + "Q", file.read(8)) if big else unpack(order + "I", head[4:])
+    return offset[0], order, big
+
+
+def _next_page(file: BinaryIO, offset: int, order: str, big: bool) -> int:
+    count_type, entry, next_type = ("Q", 20, "Q") if big else ("H", 12, "I")
+    file.seek(offset)
+    (count,) = unpack(order + count_type, file.read(8 if big else 2))
+    file.seek(offset + (8 if big else 2) + entry * count)
+    return int(unpack(order + next_type, file.read(8 if big else 4))[0])
+
+
+def _truncated(path: Path) -> FileReadError:
+    return FileReadError(f"{path.name}: truncated TIFF, pixels are missing; copy it again")

@@ -1,0 +1,117 @@
+"""OME-Zarr, lazily: all levels as dask arrays, with axes, pixel size, position and channels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sr.errors import FileReadError
+from napari_sr.io._image_file import ImageFile
+from napari_sr.io._ngff import read_axes, read_channels, read_transform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read_ome_zarr(path: str | Path) -> ImageFile:
+    """Open an OME-Zarr image (NGFF 0.1 to 0.5, Zarr 2 or 3).
+
+    Parameters
+    ----------
+    path : str or Path
+        Folder of an image, or of a bioformats2raw conversion, whose first image is taken.
+
+    Returns
+    -------
+    ImageFile
+        ``data`` is the finest level and ``levels`` the coarser ones, all lazy (dask). Axes in the
+        file's order; colour pictures written by napari-sr have their samples last again.
+
+    Raises
+    ------
+    FileReadError
+        If it is no OME-Zarr image, or a level or its metadata is missing or damaged. A plate's
+        message names an image in it.
+    """
+    path = Path(path)
+    group = _open(path)
+    attributes = _ngff(group)
+    if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
+        return read_ome_zarr(path / "0")
+    if not attributes.get("multiscales"):
+        raise FileReadError(_not_an_image(path, attributes))
+    try:
+        return _read(path, group, attributes)
+    except FileReadError as error:
+        raise FileReadError(f"{path}: {error}") from error
+    except (KeyError, ValueError, TypeError, IndexError, OSError) as error:
+        raise FileReadError(f"{path}: damaged OME-Zarr metadata ({error})") from error
+
+
+def _open(path: Path) -> Any:
+    import zarr
+
+    if not path.is_dir():
+        raise FileReadError(f"{path}: no such folder")
+    try:
+        return zarr.open_group(path, mode="r")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileReadError(
+            f"{path}: this folder is no Zarr group, so no OME-Zarr image"
+        ) from error
+
+
+def _ngff(group: Any) -> Mapping[str, Any]:
+    attributes = dict(group.attrs)
+    nested = attributes.get("ome")
+    return nested if isinstance(nested, dict) else attributes
+
+
+def _not_an_image(path: Path, attributes: Mapping[str, Any]) -> str:
+    plate, well = attributes.get("plate"), attributes.get("well")
+    if isinstance(plate, dict) and plate.get("wells"):
+        return f"{path}: a plate of wells; open one image of it, such as {path / _first(plate)}/0"
+    if isinstance(well, dict) and well.get("images"):
+        return f"{path}: a well of images; open one, such as {path / well['images'][0]['path']}"
+    return f"{path}: a Zarr group, but without OME-Zarr image metadata (multiscales)"
+
+
+def _first(plate: Mapping[str, Any]) -> str:
+    return str(plate["wells"][0]["path"])
+
+
+def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFile:
+    multiscale = attributes["multiscales"][0]
+    levels = [_lazy(group, entry["path"]) for entry in multiscale["datasets"]]
+    ndim = levels[0].ndim
+    axes, units = read_axes(multiscale, ndim)
+    scale, translation = read_transform(multiscale, 0, ndim)
+    channels = read_channels(attributes)
+    own = dict(group.attrs).get("napari-sr") or {}
+    order = list(range(ndim))
+    if own.get("samples") and "C" in axes:
+        order = [i for i in order if axes[i] != "C"] + [axes.index("C")]
+        axes = axes.replace("C", "") + "S"
+        levels = [np.moveaxis(level, order, range(ndim)) for level in levels]
+        levels = [level.rechunk({ndim - 1: -1}) for level in levels]
+    count = levels[0].shape[axes.index("C")] if "C" in axes else 1
+    return ImageFile(
+        levels[0],
+        axes,
+        scale=tuple(scale[i] for i in order),
+        translation=tuple(translation[i] for i in order),
+        units=tuple(units[i] for i in order),
+        channels=channels if len(channels) == count else (),
+        levels=tuple(levels[1:]),
+        name=str(multiscale.get("name") or "").strip("/") or path.name.partition(".")[0],
+        metadata={"format": "OME-Zarr"} | ({"napari-sr": own} if own else {}),
+    )
+
+
+def _lazy(group: Any, path: str) -> Any:
+    import dask.array as da
+
+    array = group[path]
+    return da.from_array(array, chunks=getattr(array, "shards", None) or array.chunks)

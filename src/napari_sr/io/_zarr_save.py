@@ -1,0 +1,159 @@
+"""A whole image to OME-Zarr in one call, block by block where it is lazy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sr.imaging import default_axes
+from napari_sr.io._image_file import Channel, ImageFile
+from napari_sr.io._ngff import ORDER
+from napari_sr.io._zarr_layout import CHUNK, ZarrLayout
+from napari_sr.io._zarr_write import OmeZarrWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from napari_sr.io._image_file import Array
+
+
+def write_ome_zarr(
+    path: str | Path,
+    data: Array | ImageFile,
+    axes: str | None = None,
+    *,
+    scale: Sequence[float] = (),
+    translation: Sequence[float] = (),
+    units: Sequence[str] = (),
+    channels: Sequence[Channel] = (),
+    metadata: Mapping[str, Any] | None = None,
+    levels: int = 0,
+    version: Literal["0.4", "0.5"] = "0.5",
+    key: Mapping[str, Any] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Write an image as OME-Zarr, with its pyramid, out of core.
+
+    Parameters
+    ----------
+    path : str or Path
+        The target; it appears when all is written, and what stood there stays until then.
+    data : array or ImageFile
+        Pixels, with all that is known of them if it is an ImageFile (then ``axes`` to ``channels``
+        are not used). Each block of a dask array is computed once.
+    axes : str, optional
+        Letters of T, C, Z, Y, X and S (which is stored as C) in any order; left out, as
+        `napari_sr.imaging.default_axes` says. Stored in the order TCZYX.
+    scale, translation : sequence of float, optional
+        World size of a pixel and world position of the first one, along each axis.
+    units : sequence of str, optional
+        Full names of units along each axis.
+    channels : sequence of Channel, optional
+        Names, colours and display ranges.
+    metadata : mapping, optional
+        JSON that is stored under ``"napari-sr"`` in the image's attributes.
+    levels : int
+        Resolution levels, each half the size of the one before along Y and X; 0 for as many as
+        make the last one fit into a chunk.
+    version : {"0.5", "0.4"}
+        Of NGFF: 0.5 on Zarr 3, or 0.4 on Zarr 2 for older programs.
+    key : mapping, optional
+        JSON that identifies the job. Given, an interrupted run with the same key is resumed;
+        without it everything is written anew.
+    progress : callable, optional
+        Called with (regions done, all regions) of the finest level.
+
+    Returns
+    -------
+    Path
+        The target.
+
+    Raises
+    ------
+    FileWriteError
+        If OME-Zarr cannot hold the axes, or the target cannot be written.
+    """
+    if not isinstance(data, ImageFile):
+        data = ImageFile(
+            data,
+            axes or default_axes(data.shape),
+            scale=tuple(scale),
+            translation=tuple(translation),
+            units=tuple(units),
+            channels=tuple(channels),
+            name=Path(path).name.partition(".")[0],
+        )
+    pixels, chunks, at_once = _blocks(*_ordered(data))
+    layout = _layout(data, pixels, chunks, at_once, dict(metadata or {}), levels, version)
+    writer = OmeZarrWriter(path, layout, key=key if key is not None else _never_again())
+    pending, total = writer.pending(), len(layout.regions())
+    for done, region in enumerate(pending, total - len(pending) + 1):
+        writer.write(region, np.asarray(pixels[region]))
+        if progress is not None:
+            progress(done, total)
+    return writer.finish()
+
+
+def _never_again() -> dict[str, str]:
+    from uuid import uuid4
+
+    return {"run": uuid4().hex}
+
+
+def _ordered(image: ImageFile) -> tuple[Array, str]:
+    """Pixels in NGFF's order of axes, colour samples as channels."""
+    axes = image.axes.replace("S", "C") if "C" not in image.axes else image.axes
+    order = sorted(range(len(axes)), key=lambda i: ORDER.find(axes[i]))
+    return image.data.transpose(order), "".join(axes[i] for i in order)
+
+
+def _layout(
+    image: ImageFile,
+    pixels: Array,
+    chunks: tuple[int, ...],
+    region: tuple[int, ...],
+    metadata: dict[str, Any],
+    levels: int,
+    version: Literal["0.4", "0.5"],
+) -> ZarrLayout:
+    axes = _ordered(image)[1]
+    samples = image.rgb and "C" not in image.axes
+    source = [image.axes.index("S" if samples and axis == "C" else axis) for axis in axes]
+    return ZarrLayout(
+        tuple(pixels.shape),
+        str(pixels.dtype),
+        axes,
+        scale=tuple(float(image.scale[i]) for i in source),
+        translation=tuple(float(image.translation[i]) for i in source),
+        units=tuple(image.units[i] for i in source),
+        channels=image.channels,
+        samples=samples,
+        name=image.name,
+        chunks=chunks,
+        region=region,
+        levels=levels,
+        version=version,
+        metadata=metadata,
+    )
+
+
+def _blocks(pixels: Any, axes: str) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+    """Chunks, and regions to write at once, that keep to a lazy array's own blocks."""
+    if isinstance(pixels, np.ndarray):
+        return pixels, (), ()
+    regular = [
+        all(n == cuts[0] for n in cuts[:-1]) and cuts[-1] <= cuts[0] for cuts in pixels.chunks
+    ]
+    if not all(regular):
+        pixels = pixels.rechunk(tuple(cuts[0] for cuts in pixels.chunks))
+    region = tuple(cuts[0] for cuts in pixels.chunks)
+    chunks = tuple(_divisor(n) if axis in "YX" else n for axis, n in zip(axes, region, strict=True))
+    return pixels, chunks, region
+
+
+def _divisor(n: int) -> int:
+    """Largest chunk that divides a block evenly; the block itself where only crumbs would do."""
+    best = next(c for c in range(min(n, CHUNK), 0, -1) if n % c == 0)
+    return best if best >= min(n, CHUNK) // 8 else n
