@@ -17,7 +17,7 @@ from napari_sr.architectures.registry import Architecture, register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SCALES = (2, 3, 4, 8)
+_SCALES = (2, 3, 4)
 
 
 class _FilterBank(nn.Module):
