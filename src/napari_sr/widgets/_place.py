@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["insert_result"]
 
 
-def insert_result(layers: LayerList, result: Layer, source: Layer) -> None:
+def insert_result(layers: LayerList, result: Layer, source: Layer, before: Layer | None) -> None:
     """Put a result above its source, or on top if the source is gone.
 
-    It becomes the selected layer, as new layers do, unless the user has meanwhile turned to another layer: what
-    somebody is painting on is not taken from under the brush.
+    It becomes the selected layer, as new layers do, unless the user has meanwhile turned to another one: what somebody
+    is painting on is not taken from under the brush.
 
     Parameters
     ----------
@@ -25,9 +25,11 @@ def insert_result(layers: LayerList, result: Layer, source: Layer) -> None:
         The new layer; it gets another name if its name is taken.
     source : napari.layers.Layer
         The layer that was upscaled.
+    before : napari.layers.Layer or None
+        The layer that was selected when the run began.
     """
     active = layers.selection.active
-    elsewhere = active is not None and active != source
+    elsewhere = active is not None and active != before
     index = layers.index(source) + 1 if source in layers else len(layers)
     layers.insert(index, result)
     layers.selection.active = active if elsewhere else result

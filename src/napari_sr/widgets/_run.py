@@ -38,14 +38,19 @@ class UpscaleRun:
     ----------
     layer : napari.layers.Layer
         Above which the result belongs.
+    active : napari.layers.Layer or None
+        What is selected in the viewer at the click.
     source : LayerSnapshot
         What is upscaled: the layer at the moment of the click.
     **options
         As `upscale_layer` takes them.
     """
 
-    def __init__(self, layer: Layer, source: LayerSnapshot, **options: Any) -> None:
+    def __init__(
+        self, layer: Layer, active: Layer | None, source: LayerSnapshot, **options: Any
+    ) -> None:
         self.layer = layer
+        self.active = active
         self.name = source.name
         self.job = Job(partial(upscale_snapshot_steps, source, **options))
         self._clicked = time.monotonic()

@@ -69,7 +69,9 @@ class UpscaleWidget(QWidget):
             self.bar.show_idle("")
             report(error)
             return
-        run = UpscaleRun(layer, source, lazy=self.form.lazy.isChecked(), **self.form.options)
+        active = self._layers.selection.active
+        options = {**self.form.options, "lazy": self.form.lazy.isChecked()}
+        run = UpscaleRun(layer, active, source, **options)
         self._runs.append(run)
         run.start()
         self.bar.show_running(run.note())
@@ -125,7 +127,7 @@ class UpscaleWidget(QWidget):
         result = run.job.result
         # the choice stays on the source, so that another model can be tried on it with the next click
         with self.form.layer.hold():
-            insert_result(self._layers, result, run.layer)
+            insert_result(self._layers, result, run.layer, run.active)
         return NOTES["done"].format(name=result.name, seconds=describe_seconds(run.elapsed))
 
 

@@ -1,0 +1,119 @@
+"""A real napari window with our widget docked, and hands to use it with."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+
+from napari_sr.widgets import UpscaleWidget
+
+if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
+    collect_ignore_glob = ["test_*"]  # scripts/test brings a screen
+
+
+class Window:
+    """A viewer with the Upscale widget, used as a user does."""
+
+    def __init__(self, viewer, dock, widget, qtbot):
+        self.viewer = viewer
+        self.dock = dock
+        self.widget: UpscaleWidget = widget
+        self._qtbot = qtbot
+        self._heard = len(notification_manager.records)
+
+    @property
+    def layers(self):
+        return self.viewer.layers
+
+    @property
+    def names(self):
+        return [layer.name for layer in self.layers]
+
+    @property
+    def plan(self):
+        """The line that says what a click would do."""
+        return self.widget.bar.plan.text().replace("\u00a0", " ")
+
+    @property
+    def note(self):
+        """The line that says what goes on."""
+        return self.widget.bar.note.text().replace("\u00a0", " ")
+
+    @property
+    def notifications(self):
+        """What napari told the user since the window was opened."""
+        return [str(record.message) for record in notification_manager.records[self._heard :]]
+
+    def add(self, image, **options):
+        """Add an image layer, as dropping a file does."""
+        return self.viewer.add_image(image, **options)
+
+    def choose(self, *, model="bicubic", scale=2, tile=None, lazy=True):
+        """Set the options."""
+        form = self.widget.form
+        form.model.choose(model)
+        form.scale.value = scale
+        form.tile.setCurrentIndex(form.tile.findData(tile or "auto"))
+        form.lazy.setChecked(lazy)
+
+    def click(self, button="start"):
+        """Press a button of the widget with the mouse."""
+        self._qtbot.mouseClick(getattr(self.widget.bar, button), Qt.MouseButton.LeftButton)
+
+    def until(self, condition, timeout=60_000):
+        """Let the window live until something is so."""
+        self._qtbot.waitUntil(condition, timeout=timeout)
+
+    def finish(self):
+        """Let the window live until the run has ended."""
+        self.until(lambda: not self.widget.running)
+
+    def begin(self):
+        """Click, and wait until the first tiles are done but not all."""
+        self.click()
+        runs = self.widget._runs
+        self.until(lambda: bool(runs) and runs[0].fraction[0] > 0)
+
+    def shoot(self, name):
+        """Leave a picture of the window in the folder ``NAPARI_SR_SCREENSHOTS``, if that is set."""
+        if folder := os.environ.get("NAPARI_SR_SCREENSHOTS"):
+            self._qtbot.wait(300)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.viewer.window.screenshot(str(Path(folder) / f"{name}.png"), canvas_only=False)
+
+
+@pytest.fixture
+def window(make_napari_viewer, qtbot):
+    """An open window without layers; afterwards no thread of ours may be left."""
+    viewer = make_napari_viewer(show=True)
+    dock, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Upscale")
+    window = Window(viewer, dock, widget, qtbot)
+    window.choose()
+    yield window
+    widget.cancel()
+    qtbot.waitUntil(lambda: not our_threads(), timeout=30_000)
+
+
+def our_threads():
+    """Threads that belong to us."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith("napari-sr")]
+
+
+@pytest.fixture
+def noise():
+    """Makes an image, different at every pixel."""
+
+    def make(*shape, dtype=np.uint8):
+        random = np.random.default_rng(sum(shape))
+        if np.issubdtype(dtype, np.floating):
+            return random.normal(size=shape).astype(dtype)
+        return random.integers(0, min(np.iinfo(dtype).max, 4000), shape).astype(dtype)
+
+    return make
