@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from napari_sr.cli._console import progress_bar
 from napari_sr.cli._edge import one_line, unexpected
 from napari_sr.cli._file import upscale_file
 from napari_sr.errors import CancelledError, NapariSRError
@@ -49,16 +50,16 @@ class Batch:
     """Only read and plan."""
     say: Callable[[str], object]
     """Told the plan, and whether an image was skipped."""
-    progress: Callable[[int, int], None]
-    """Tiles done and in all of the image at hand."""
 
-    def do(self, job: Job) -> Outcome:
+    def do(self, job: Job, place: str = "") -> Outcome:
         """Upscale one image; errors become part of the outcome, Ctrl-C does not.
 
         Parameters
         ----------
         job : Job
             Which image.
+        place : str
+            Stands before what is told of it, e.g. ``"[3/20] "``.
 
         Returns
         -------
@@ -68,11 +69,11 @@ class Batch:
         outcome = Outcome(str(job.source), str(job.target))
         if job.target.exists() and not self.overwrite:
             outcome.status = "skipped"
-            self.say(f"{job.target}: exists, skipped (--overwrite does it again)")
+            self.say(f"{place}{job.target}: exists, skipped (--overwrite does it again)")
             return outcome
         started = time.perf_counter()
         try:
-            self._run(job, outcome)
+            self._run(job, outcome, place)
         except CancelledError:
             raise
         except NapariSRError as error:
@@ -82,16 +83,18 @@ class Batch:
         outcome.seconds = time.perf_counter() - started
         if outcome.error:
             outcome.status = "failed"
-            typer.echo(f"error: {job.source}: {outcome.error}", err=True)
+            named = "" if job.source.name in outcome.error else f"{job.source}: "
+            typer.echo(f"error: {named}{outcome.error}", err=True)
         return outcome
 
-    def _run(self, job: Job, outcome: Outcome) -> None:
+    def _run(self, job: Job, outcome: Outcome, place: str) -> None:
         def told(plan: object) -> None:
             outcome.plan = " ".join(str(plan).split())
-            self.say(f"{job.source} -> {job.target}: {outcome.plan}")
+            self.say(f"{place}{job.source} -> {job.target}: {outcome.plan}")
 
         outcome.status = "planned" if self.dry_run else "done"
-        upscale_file(job, self.settings, told, None if self.dry_run else self.progress)
+        with progress_bar(f"{place}{job.source.name}") as progress:
+            upscale_file(job, self.settings, told, None if self.dry_run else progress)
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

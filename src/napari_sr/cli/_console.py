@@ -52,10 +52,13 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     rows : sequence of sequences of str
         Cells, as many as columns.
     """
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", title_style="bold")
+    table = Table(
+        title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
     for at, heading in enumerate(columns):
         numbers = at > 0 and all(row[at][-1:].isdigit() or row[at] in ("", "–") for row in rows)
         table.add_column(escape(heading), justify="right" if numbers else "left")
@@ -125,7 +128,7 @@ def write_json(where: str, value: Any) -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Bar on stderr with the time left; nothing where stderr is no terminal.
+    """Bar on stderr with the time left, from the first step on; none where stderr is no terminal.
 
     Parameters
     ----------
@@ -146,8 +149,17 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         progress.TimeRemainingColumn(),
         console=console(err=True),
         transient=True,
+        # What goes to stdout stays there, though the bar is on stderr.
+        redirect_stdout=False,
         disable=not sys.stderr.isatty(),
     )
-    with bars:
-        task = bars.add_task(title, total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    task = bars.add_task(title, total=None)
+
+    def step(done: int, total: int) -> None:
+        bars.update(task, completed=done, total=total)
+        bars.start()
+
+    try:
+        yield step
+    finally:
+        bars.stop()

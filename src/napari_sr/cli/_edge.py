@@ -112,16 +112,21 @@ def unexpected(error: Exception) -> str:
         One line.
     """
     first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first} (napari-sr --debug … shows where)"
+    return f"{type(error).__name__}{first and ': '}{first} (napari-sr --debug … shows where)"
+
+
+class _OneLine(logging.Handler):
+    """Messages of the engine, on whatever stderr is at the moment: a progress bar replaces it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}", err=True)
 
 
 def tell_warnings() -> None:
-    """Show warnings and the engine's messages as one line each, without the code that raised them."""
+    """Show warnings and the engine's messages as one line each, without the code they come from."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
 
     warnings.showwarning = show
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
-    logging.getLogger("napari_sr").addHandler(handler)
+    logging.getLogger("napari_sr").addHandler(_OneLine())

@@ -63,7 +63,9 @@ def evaluate(
 def _show(found: Sequence["Evaluation"]) -> None:
     """Print one set: a line an image, then a line a model."""
     first = found[0]
-    place = f"{Path(first.dataset).name or first.dataset}, x{first.scale}, {first.low_resolution}"
+    # "Set5/HR" says more than "HR".
+    folder = "/".join(Path(first.dataset).resolve().parts[-2:])
+    place = f"{folder}, x{first.scale}, {first.low_resolution}"
     images = [
         [rows[0].image, *(f"{row.psnr:.3f} / {row.ssim:.4f}" for row in rows)]
         for rows in zip(*(each.rows for each in found), strict=True)

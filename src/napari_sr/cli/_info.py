@@ -77,9 +77,14 @@ def catalog() -> dict[str, str]:
     dict
         Folder of the bundled weights and number of models in the catalog.
     """
-    from napari_sr.models import WEIGHTS, list_models
+    from importlib.resources import files
 
-    return {"bundled": str(WEIGHTS), "catalog": f"{len(list_models())} models"}
+    from napari_sr.models import list_models
+
+    return {
+        "catalog": f"{len(list_models())} models",
+        "bundled": str(files("napari_sr").joinpath("weights")),
+    }
 
 
 def _cpu() -> str:

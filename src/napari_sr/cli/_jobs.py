@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ class Job:
 
 def plan_jobs(
     inputs: Sequence[str],
-    out: Path,
+    out: str,
     *,
     readable: Iterable[str],
     writable: Iterable[str],
@@ -37,9 +38,9 @@ def plan_jobs(
     ----------
     inputs : sequence of str
         Files, folders (searched recursively) and glob patterns.
-    out : Path
-        A file, if one file goes in and the name has a writable suffix; else a folder, in which
-        names and subfolders are kept.
+    out : str
+        A file, if one image goes in and the name has a suffix; else, or if it ends with a slash, a
+        folder, in which names and subfolders are kept.
     readable, writable : iterable of str
         Suffixes with dot, lower case.
     fallback : str
@@ -55,16 +56,16 @@ def plan_jobs(
     InputError
         If nothing is found, two images would become one file, or an output is its own input.
     """
-    can_read, can_write = tuple(readable), tuple(writable)
-    found = [pair for text in inputs for pair in _expand(text, out, can_read)]
+    target, can_read, can_write = Path(out), tuple(readable), tuple(writable)
+    found = [pair for text in inputs for pair in _expand(text, target, can_read)]
     if not found:
         raise InputError(f"no images found in {', '.join(inputs)}")
-    if _is_one_file(inputs, out, can_write):
-        jobs = [Job(found[0][0], out)]
+    if _is_one_image(inputs, can_read) and _names_a_file(out, can_write):
+        jobs = [Job(found[0][0], target)]
     else:
-        if out.is_file():
+        if target.is_file():
             raise InputError(f"{out} is a file; several images need a folder")
-        jobs = [Job(source, out / _kept(name, can_write, fallback)) for source, name in found]
+        jobs = [Job(source, target / _kept(name, can_write, fallback)) for source, name in found]
     _check(jobs)
     return tuple(jobs)
 
@@ -94,7 +95,7 @@ def _expand(text: str, out: Path, readable: tuple[str, ...]) -> Iterator[tuple[P
     if not path.exists() and glob.has_magic(text):
         base = Path(*_before_magic(path))
         hits = [Path(hit) for hit in sorted(glob.glob(text, recursive=True))]
-        found: Iterable[Path] = (hit for hit in hits if suffix_of(hit, readable))
+        found: Iterable[Path] = (hit for hit in hits if _is_image(hit, base, readable))
     elif path.is_dir() and not suffix_of(path, readable):
         base, found = path, _walk(path, readable)
     else:
@@ -118,6 +119,12 @@ def _walk(folder: Path, readable: tuple[str, ...]) -> Iterator[Path]:
             yield from _walk(path, readable)
 
 
+def _is_image(hit: Path, base: Path, readable: tuple[str, ...]) -> bool:
+    """Whether a match of a pattern is an image, and not a part of one: a Zarr folder holds files."""
+    within = hit.relative_to(base).parents
+    return bool(suffix_of(hit, readable)) and not any(suffix_of(p, readable) for p in within)
+
+
 def _before_magic(path: Path) -> list[str]:
     parts: list[str] = []
     for part in path.parts:
@@ -127,14 +134,25 @@ def _before_magic(path: Path) -> list[str]:
     return parts
 
 
-def _is_one_file(inputs: Sequence[str], out: Path, writable: tuple[str, ...]) -> bool:
-    alone = len(inputs) == 1 and not glob.has_magic(inputs[0])
-    folder_in = alone and Path(inputs[0]).is_dir() and not inputs[0].lower().endswith(".zarr")
-    return alone and not folder_in and not _is_folder(out) and bool(suffix_of(out, writable))
+def _is_one_image(inputs: Sequence[str], readable: tuple[str, ...]) -> bool:
+    path = Path(inputs[0])
+    pattern = glob.has_magic(inputs[0]) and not path.exists()
+    folder = path.is_dir() and not suffix_of(path, readable)
+    return len(inputs) == 1 and not pattern and not folder
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and path.suffix.lower() != ".zarr"
+def _names_a_file(out: str, writable: tuple[str, ...]) -> bool:
+    path = Path(out)
+    known = bool(suffix_of(path, writable))
+    folder = path.is_dir() and not (known and path.suffix.lower() == ".zarr")
+    if folder or out.endswith(("/", os.sep)) or not path.suffix:
+        return False
+    if not known:
+        raise InputError(
+            f"{path.name}: cannot write {path.suffix}; use {', '.join(writable)}, "
+            "or end the name with / for a folder"
+        )
+    return True
 
 
 def _kept(name: Path, writable: tuple[str, ...], fallback: str) -> Path:

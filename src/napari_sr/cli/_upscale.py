@@ -1,14 +1,13 @@
 """``napari-sr upscale``: files and folders, one after the other; what fails does not stop the rest."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from napari_sr.cli import _options as options
 from napari_sr.cli._batch import Batch, summary
-from napari_sr.cli._console import print_json, progress_bar
+from napari_sr.cli._console import print_json
 from napari_sr.cli._edge import FAILED
 from napari_sr.cli._file import Settings
 from napari_sr.cli._jobs import plan_jobs
@@ -19,7 +18,7 @@ def upscale(
         list[str], typer.Argument(metavar="IN...", help="Images, folders (recursively), patterns.")
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option("--out", "-o", help="A file for one image; else a folder. Names are kept."),
     ],
     scale: options.ScaleText = "2",
@@ -59,9 +58,8 @@ def upscale(
         intensity_range=options.parse_range(intensity_range),
     )
     jobs = plan_jobs(inputs, out, readable=READABLE_SUFFIXES, writable=WRITABLE_SUFFIXES)
-    with progress_bar("upscale") as progress:
-        batch = Batch(settings, overwrite, dry_run, _say_nothing if json else typer.echo, progress)
-        outcomes = [batch.do(job) for job in jobs]
+    batch = Batch(settings, overwrite, dry_run, _say_nothing if json else typer.echo)
+    outcomes = [batch.do(job, f"[{at}/{len(jobs)}] ") for at, job in enumerate(jobs, start=1)]
     if json:
         print_json([asdict(outcome) for outcome in outcomes])
     else:

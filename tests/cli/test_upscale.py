@@ -1,0 +1,159 @@
+"""``napari-sr upscale``: files in, larger files out, in the same place of the world."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+import napari_sr.inference as engine
+from napari_sr.io import read_image, write_image
+from tests.cli.conftest import colours, files
+
+BICUBIC = ("-m", "bicubic")
+
+
+def test_the_result_is_the_engines(run, picture, tmp_path):
+    """One code path: the file holds what `napari_sr.upscale` returns."""
+    target = tmp_path / "new" / "larger.tif"
+    result = run("upscale", picture, "-o", target, "--scale", "2.5", "--tile", "8", *BICUBIC)
+    assert result.exit_code == 0, result.stderr
+    expected = engine.upscale(read_image(picture).data, 2.5, "bicubic")
+    np.testing.assert_array_equal(read_image(target).data, expected)
+
+
+def test_the_plan_is_told_and_counted(run, picture, tmp_path):
+    shown = run("upscale", picture, "-o", tmp_path / "x.png", *BICUBIC).stdout.splitlines()
+    assert shown[0].startswith(f"[1/1] {picture} -> {tmp_path / 'x.png'}: bicubic x2, 20 x 24 x 3")
+    assert shown[-1].startswith("1 done, ")
+
+
+def test_nothing_is_written_in_a_dry_run(run, picture, tmp_path):
+    result = run("upscale", picture, "-o", tmp_path / "x.png", "--dry-run", *BICUBIC)
+    assert "40 x 48 x 3" in result.stdout
+    assert "1 planned" in result.stdout
+    assert files(tmp_path) == {"in/picture.png"}
+
+
+def test_json_is_all_that_stands_on_stdout(run, picture, tmp_path):
+    found = json.loads(run("upscale", picture, "-o", tmp_path / "x.png", "--json", *BICUBIC).stdout)
+    assert [each["status"] for each in found] == ["done"]
+    assert found[0]["target"] == str(tmp_path / "x.png")
+    assert "bicubic x2" in found[0]["plan"]
+
+
+def test_a_folder_goes_on_after_a_bad_file(run, picture, tmp_path):
+    """Names kept, the bad one named, the rest done, exit code 1."""
+    (picture.parent / "a-lie.png").write_bytes(b"not an image at all")
+    (picture.parent / "sub").mkdir()
+    write_image(picture.parent / "sub" / "z.tif", colours((9, 8), seed=1))
+    result = run("upscale", picture.parent, "-o", tmp_path / "out", *BICUBIC)
+    assert result.exit_code == 1
+    assert "a-lie.png" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "2 done, 1 failed" in result.stdout
+    assert files(tmp_path / "out") == {"picture.png", "sub/z.tif"}
+
+
+def test_what_is_done_is_skipped(run, picture, tmp_path):
+    target = tmp_path / "out" / "picture.png"
+    call = ("upscale", picture, "-o", tmp_path / "out", *BICUBIC)
+    assert run(*call).exit_code == 0
+    target.write_bytes(b"mine")
+    again = run(*call)
+    assert again.exit_code == 0
+    assert "exists, skipped (--overwrite does it again)" in again.stdout
+    assert target.read_bytes() == b"mine"
+    assert run(*call, "--overwrite").exit_code == 0
+    assert read_image(target).shape == (40, 48, 3)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif"])
+def test_pixel_size_and_place_are_carried_through(run, tmp_path, suffix):
+    """Pixels become smaller, and each block of them lies where its pixel lay."""
+    source = tmp_path / f"a{suffix}"
+    write_image(
+        source,
+        np.arange(2 * 6 * 8, dtype=np.uint16).reshape(2, 6, 8),
+        "ZYX",
+        scale=(2.0, 0.5, 0.25),
+        translation=(0.0, 10.0, 20.0),
+        units=("micrometer",) * 3,
+    )
+    before = read_image(source)
+    result = run("upscale", source, "-o", tmp_path / "out", "--scale", "3", *BICUBIC)
+    assert result.exit_code == 0, result.stderr
+    image = read_image(tmp_path / "out" / source.name)
+    assert image.axes == "ZYX"
+    assert image.units == before.units
+    assert image.scale == pytest.approx((2.0, 0.5 / 3, 0.25 / 3))
+    for axis in "YX":
+        # Mean world position of the first three output pixels: the first input pixel's.
+        first = image.of("translation", axis) + image.of("scale", axis)
+        assert first == pytest.approx(before.of("translation", axis), abs=1e-6)
+
+
+def test_two_scales_and_axes(run, tmp_path):
+    """Axes that the file does not tell are given; the pixel size follows its letter."""
+    source = write_image(
+        tmp_path / "a.tif", colours((3, 6, 8)), "ZYX", scale=(2, 1, 1), units=("micrometer",) * 3
+    )
+    target = tmp_path / "b.ome.tif"
+    result = run("upscale", source, "-o", target, "-s", "2,3", "--axes", "cyx", *BICUBIC)
+    assert result.exit_code == 0, result.stderr
+    image = read_image(target)
+    assert (image.axes, image.shape) == ("CYX", (3, 12, 24))
+    assert image.scale == pytest.approx((1, 1 / 2, 1 / 3))
+
+
+def test_stacks_and_types_are_kept(run, tmp_path):
+    stack = np.random.default_rng(0).normal(1000, 100, (2, 3, 7, 6)).astype(np.float32)
+    stack[0, 0, 3, 3] = np.nan
+    source = write_image(tmp_path / "a.tif", stack, "TZYX")
+    assert run("upscale", source, "-o", tmp_path / "b.tif", *BICUBIC).exit_code == 0
+    image = read_image(tmp_path / "b.tif")
+    np.testing.assert_array_equal(image.data, engine.upscale(stack, 2, "bicubic", "TZYX"))
+    assert np.isnan(image.data).any()
+
+
+def test_several_images_in_one_file_are_told(run, tmp_path, caplog):
+    with tifffile.TiffWriter(tmp_path / "two.tif") as tif:
+        tif.write(colours((8, 8)), photometric="minisblack")
+        tif.write(colours((5, 6)), photometric="minisblack")
+    assert run("upscale", tmp_path / "two.tif", "-o", tmp_path / "b.tif", *BICUBIC).exit_code == 0
+    assert "holds 2 images; only the first is upscaled" in caplog.text
+    assert read_image(tmp_path / "b.tif").shape == (16, 16)
+
+
+def test_a_given_range_is_used(run, tmp_path):
+    source = write_image(tmp_path / "a.tif", colours((8, 8)).astype(np.uint16))
+    call = (
+        "upscale",
+        source,
+        "-o",
+        tmp_path / "b.tif",
+        "--range",
+        "0,4095",
+        "--overwrite",
+        *BICUBIC,
+    )
+    assert run(*call).exit_code == 0
+    for wrong in ("0", "a,b", "1,2,3"):
+        assert run(*(each if each != "0,4095" else wrong for each in call)).exit_code == 2
+    assert "rising" in run(*(each if each != "0,4095" else "5,5" for each in call)).stderr
+
+
+def test_writing_fails_before_the_work(run, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    """A JPEG cannot hold 16 bits: known in a moment, not after the run."""
+
+    def never(*_: object) -> None:
+        raise AssertionError("the engine ran")
+
+    monkeypatch.setattr(engine, "run", never)
+    source = write_image(tmp_path / "a.tif", colours((8, 8)).astype(np.uint16))
+    result = run("upscale", source, "-o", tmp_path / "b.jpg", *BICUBIC)
+    assert result.exit_code == 1
+    assert "b.jpg" in result.stderr
+    assert files(tmp_path) == {"a.tif"}
