@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
@@ -18,12 +19,11 @@ if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
     collect_ignore_glob = ["test_*"]  # scripts/test brings a screen
 
 
-class Window:
+class Desk:
     """A viewer with the Upscale widget, used as a user does."""
 
-    def __init__(self, viewer, dock, widget, qtbot):
+    def __init__(self, viewer, widget, qtbot):
         self.viewer = viewer
-        self.dock = dock
         self.widget: UpscaleWidget = widget
         self._qtbot = qtbot
         self._heard = len(notification_manager.records)
@@ -91,12 +91,25 @@ class Window:
 
 @pytest.fixture
 def window(make_napari_viewer, qtbot):
-    """An open window without layers; afterwards no thread of ours may be left."""
+    """An open napari window without layers; afterwards no thread of ours may be left."""
     viewer = make_napari_viewer(show=True)
-    dock, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Upscale")
-    window = Window(viewer, dock, widget, qtbot)
-    window.choose()
-    yield window
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Upscale")
+    desk = Desk(viewer, widget, qtbot)
+    desk.choose()
+    yield desk
+    qtbot.waitUntil(lambda: not our_threads(), timeout=30_000)
+
+
+@pytest.fixture
+def desk(qtbot):
+    """The widget alone with a viewer that has no window: opens in no time."""
+    viewer = ViewerModel()
+    widget = UpscaleWidget(viewer)
+    qtbot.addWidget(widget)
+    widget.show()
+    desk = Desk(viewer, widget, qtbot)
+    desk.choose()
+    yield desk
     widget.cancel()
     qtbot.waitUntil(lambda: not our_threads(), timeout=30_000)
 

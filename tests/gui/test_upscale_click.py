@@ -44,59 +44,59 @@ def test_a_click_adds_what_the_engine_computes(window, noise):
     window.shoot("done")
 
 
-def test_the_result_lies_on_its_source(window, noise):
+def test_the_result_lies_on_its_source(desk, noise):
     """In the world: every block of 2 × 2 around its source pixel, through rotation, shear and affine."""
     affine = [[1.1, 0.2, 5], [-0.3, 0.9, -7], [0, 0, 1]]
-    source = window.add(
+    source = desk.add(
         noise(20, 30), scale=(0.5, 2), translate=(10, -3), rotate=30, shear=[0.4], affine=affine
     )
-    window.click()
-    window.finish()
-    result = window.layers[1]
+    desk.click()
+    desk.finish()
+    result = desk.layers[1]
     for pixel in [(0, 0), (19, 29), (7, 11)]:
         block = np.multiply(pixel, 2) + np.array(list(np.ndindex(2, 2)))
         mean = np.mean([result.data_to_world(point) for point in block], axis=0)
         np.testing.assert_allclose(mean, source.data_to_world(pixel), atol=1e-12)
 
 
-def test_rgb_stays_rgb(window, noise):
-    source = window.add(noise(32, 40, 3), name="photo", rgb=True)
-    window.click()
-    window.finish()
-    result = window.layers[1]
+def test_rgb_stays_rgb(desk, noise):
+    source = desk.add(noise(32, 40, 3), name="photo", rgb=True)
+    desk.click()
+    desk.finish()
+    result = desk.layers[1]
     assert result.rgb
     assert result.data.shape == (64, 80, 3)
     np.testing.assert_array_equal(result.data, upscale(source.data, 2, "bicubic", axes="YXS"))
 
 
-def test_a_stack_is_upscaled_plane_by_plane(window, noise):
-    source = window.add(noise(3, 24, 20, dtype=np.float32), scale=(5, 1, 1))
-    window.click()
-    window.finish()
-    result = window.layers[1]
+def test_a_stack_is_upscaled_plane_by_plane(desk, noise):
+    source = desk.add(noise(3, 24, 20, dtype=np.float32), scale=(5, 1, 1))
+    desk.click()
+    desk.finish()
+    result = desk.layers[1]
     assert result.data.shape == (3, 48, 40)
     assert tuple(result.scale) == (5, 0.5, 0.5)
     np.testing.assert_array_equal(result.data, upscale(source.data, 2, "bicubic", axes="ZYX"))
 
 
-def test_the_result_is_selected_but_the_choice_stays(window, noise):
+def test_the_result_is_selected_but_the_choice_stays(desk, noise):
     """The next click upscales the same source, and its result gets another name."""
-    source = window.add(noise(16, 16), name="a")
+    source = desk.add(noise(16, 16), name="a")
     for _ in range(2):
-        window.click()
-        window.finish()
-    assert window.names == ["a", "a ×2 bicubic [1]", "a ×2 bicubic"]
-    assert window.widget.form.layer.target == source
-    assert window.layers.selection.active == window.layers[1]
+        desk.click()
+        desk.finish()
+    assert desk.names == ["a", "a ×2 bicubic [1]", "a ×2 bicubic"]
+    assert desk.widget.form.layer.target == source
+    assert desk.layers.selection.active == desk.layers[1]
 
 
-def test_the_result_lies_above_its_source_not_on_top(window, noise):
-    source = window.add(noise(16, 16), name="a")
-    window.add(noise(16, 16), name="b")
-    window.layers.selection.active = source
-    window.click()
-    window.finish()
-    assert window.names == ["a", "a ×2 bicubic", "b"]
+def test_the_result_lies_above_its_source_not_on_top(desk, noise):
+    source = desk.add(noise(16, 16), name="a")
+    desk.add(noise(16, 16), name="b")
+    desk.layers.selection.active = source
+    desk.click()
+    desk.finish()
+    assert desk.names == ["a", "a ×2 bicubic", "b"]
 
 
 def test_the_shortcut_is_a_click(window, noise, qtbot):
@@ -110,37 +110,37 @@ def test_the_shortcut_is_a_click(window, noise, qtbot):
 
 
 @pytest.mark.parametrize("other", ["labels", "points", "shapes"])
-def test_another_type_of_layer_is_refused_in_words(window, noise, other):
-    window.add(noise(16, 16), name="image")
+def test_another_type_of_layer_is_refused_in_words(desk, noise, other):
+    desk.add(noise(16, 16), name="image")
     add = {
-        "labels": lambda: window.viewer.add_labels(np.zeros((8, 8), int), name="it"),
-        "points": lambda: window.viewer.add_points([[1, 1]], name="it"),
-        "shapes": lambda: window.viewer.add_shapes([[[0, 0], [1, 1]]], name="it"),
+        "labels": lambda: desk.viewer.add_labels(np.zeros((8, 8), int), name="it"),
+        "points": lambda: desk.viewer.add_points([[1, 1]], name="it"),
+        "shapes": lambda: desk.viewer.add_shapes([[[0, 0], [1, 1]]], name="it"),
     }
     add[other]()
-    window.until(lambda: "only image layers" in window.plan)
-    window.click()
-    assert any("'it' is a" in text and "only image layers" in text for text in window.notifications)
-    assert window.names == ["image", "it"]
-    assert not window.widget.running
+    desk.until(lambda: "only image layers" in desk.plan)
+    desk.click()
+    assert any("'it' is a" in text and "only image layers" in text for text in desk.notifications)
+    assert desk.names == ["image", "it"]
+    assert not desk.widget.running
 
 
-def test_nothing_selected_is_refused_in_words(window, noise):
-    window.add(noise(16, 16), name="image")
-    window.layers.selection.clear()
-    window.until(lambda: "No layer is selected" in window.plan)
-    window.click()
-    assert any("No layer is selected" in text for text in window.notifications)
-    assert window.names == ["image"]
+def test_nothing_selected_is_refused_in_words(desk, noise):
+    desk.add(noise(16, 16), name="image")
+    desk.layers.selection.clear()
+    desk.until(lambda: "No layer is selected" in desk.plan)
+    desk.click()
+    assert any("No layer is selected" in text for text in desk.notifications)
+    assert desk.names == ["image"]
 
 
-def test_an_error_of_the_engine_is_a_notification(window):
+def test_an_error_of_the_engine_is_a_notification(desk):
     """A result of a terabyte: one line about memory, and nothing changed."""
     frames = np.broadcast_to(np.zeros((64, 64), np.uint8), (2_000_000, 64, 64))
-    window.add(frames, name="film", contrast_limits=(0, 1))
-    window.choose(scale=16)
-    window.click()
-    window.finish()
-    assert any("memory" in text for text in window.notifications)
-    assert window.names == ["film"]
-    assert "nothing was added" in window.note
+    desk.add(frames, name="film", contrast_limits=(0, 1))
+    desk.choose(scale=16)
+    desk.click()
+    desk.finish()
+    assert any("memory" in text for text in desk.notifications)
+    assert desk.names == ["film"]
+    assert "nothing was added" in desk.note
