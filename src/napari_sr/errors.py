@@ -46,6 +46,10 @@ class DownloadError(NapariSRError):
     """A download failed or did not match its checksum; nothing was left behind."""
 
 
+class ExportError(NapariSRError):
+    """A model cannot be written in the asked-for format, or the written file does not do what the model does."""
+
+
 class RecipeError(NapariSRError, ValueError):
     """A training recipe has an unknown key, a wrong type or a missing folder."""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "Contents", "candidates", "read", "sha256"]
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".bin", ".ckpt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".bin", ".ckpt", ".ts", ".onnx")
 
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
 """Keys under which training code stores the state dict; averaged weights before the last ones."""

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, cast
 from napari_sr.architectures import registry
 from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError
 from napari_sr.models import _facts, _files
-from napari_sr.models._assemble import assemble
+from napari_sr.models._assemble import Assembled, assemble
 from napari_sr.models._card import Checkpoint, Colour, ModelCard
 from napari_sr.models._catalog import WEIGHTS, list_models
+from napari_sr.models._foreign import is_foreign, read_foreign
 from napari_sr.models._model import Model, ready
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
 __all__ = ["load_model"]
@@ -36,7 +39,8 @@ def load_model(
         An id of the catalog (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``,
         ``.pt``, ``.model``, ``.bin``, ``.ckpt`` as PyTorch writes them), or a loaded model. For a path,
         the architecture, scale and size are recognised from the tensors; networks that train with more
-        branches than they need are merged.
+        branches than they need are merged. TorchScript (``.pt``) and ONNX (``.onnx``) files are run as they
+        are. No file's Python code is run; but TorchScript is a program, so open only what you trust.
     value_range : float, optional
         1 or 255: the network expects values in ``[0, value_range]``. Left out: what its card says; for
         a file of unknown origin it is found by trying both, and the card's summary says so.
@@ -109,7 +113,7 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
         raise ModelLoadError(
             f"{checkpoint.file}: changed or damaged (wrong SHA-256); reinstall napari-sr"
         )
-    network = assemble(_files.read(path), checkpoint.file).network
+    network = _opened(path)[1].network
     if network.scale != checkpoint.scale:
         raise ModelLoadError(
             f"{checkpoint.file}: is x{network.scale}, its card says x{checkpoint.scale}"
@@ -119,8 +123,7 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
 
 def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> Model:
     """Model of one checkpoint file; what it expects is as the user says, or found out."""
-    contents = _files.read(path)
-    assembled = assemble(contents, path.name)
+    metadata, assembled = _opened(path)
     network = ready(assembled.network)
     checkpoint = _checkpoint(path, network)
     known = _facts.twin(checkpoint.sha256)
@@ -131,21 +134,30 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
     _facts.check(value_range, colour, channels)
     how = "as you say"
     if value_range is None:
-        value_range, how = _facts.range_of(contents.metadata, architecture, network, path.name)
+        value_range, how = _facts.range_of(metadata, architecture, network, path.name)
     card = ModelCard(
         id=path.stem,
         title=path.stem,
         architecture=architecture.id,
         summary=f"{architecture.title}, x{checkpoint.scale}; values to {value_range:g}, {how}",
         group="Mine",
-        colour=colour or _facts.colour_of(contents.metadata, architecture, channels),
+        colour=colour or _facts.colour_of(metadata, architecture, channels),
         value_range=value_range,
+        licence=metadata.get("licence", "not stated"),
         source=str(path),
-        paper=architecture.url,
-        training_data=contents.metadata.get("training_data", ""),
+        paper=architecture.url or metadata.get("paper", ""),
+        training_data=metadata.get("training_data", ""),
         checkpoints=(checkpoint,),
     )
     return Model(card, lambda _: network)
+
+
+def _opened(path: Path) -> tuple[Mapping[str, str], Assembled]:
+    """What a file says of itself, and its network: out of tensors, or a program that was made elsewhere."""
+    if is_foreign(path):
+        return read_foreign(path)
+    contents = _files.read(path)
+    return contents.metadata, assemble(contents, path.name)
 
 
 def _checkpoint(path: Path, network: nn.Module) -> Checkpoint:

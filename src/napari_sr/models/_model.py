@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.errors import InputError
+from napari_sr.models._foreign import ForeignNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +70,7 @@ class Model:
         network = self.network(scale)
         with self._lock:
             if scale not in self._halos:
-                self._halos[scale] = halo(network)
+                self._halos[scale] = _halo(network)
             return self._halos[scale]
 
     def sha256(self, scale: int) -> str | None:
@@ -84,6 +85,11 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.id} {'/'.join(f'x{each}' for each in self.scales)}>"
+
+
+def _halo(network: nn.Module) -> int | None:
+    # a program from elsewhere cannot be probed in float64; its file may say how far it sees
+    return network.known_halo if isinstance(network, ForeignNetwork) else halo(network)
 
 
 def ready(network: nn.Module) -> nn.Module:

@@ -1,0 +1,196 @@
+"""Networks that come as programs and not as tensors: TorchScript and ONNX files, whoever wrote them.
+
+What a program does is found by running it: how many channels it takes, its scale, of what its sides must be multiples.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_sr.architectures.registry import Architecture
+from napari_sr.errors import ModelLoadError
+from napari_sr.models._assemble import Assembled
+from napari_sr.models._onnx import read_onnx
+from napari_sr.models._torchscript import is_torchscript, read_torchscript
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+__all__ = ["ForeignNetwork", "adapt", "is_foreign", "read_foreign"]
+
+_STEPS = (1, 2, 4, 8, 16, 32)
+_SIDES = (64, 96)
+"""Height and width of the first test: multiples of every step."""
+
+
+def _unknown(*_: object, **__: object) -> None:
+    """Recognise no tensors: a program is not rebuilt from them."""
+
+
+TORCHSCRIPT = Architecture(
+    id="torchscript",
+    title="TorchScript program",
+    paper="",
+    url="",
+    build=nn.Identity,
+    detect=_unknown,
+)
+ONNX = Architecture(
+    id="onnx", title="ONNX graph", paper="", url="", build=nn.Identity, detect=_unknown
+)
+
+
+class ForeignNetwork(nn.Module):
+    """A program with the manners of a network: any size, any batch, ``scale`` and ``in_channels`` known.
+
+    Parameters
+    ----------
+    program : torch.nn.Module
+        Takes ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``.
+    scale, in_channels : int
+        Output pixels per input pixel, and 1 or 3.
+    step : int
+        The program's heights and widths must be multiples of this.
+    one_by_one : bool
+        The program takes no batches.
+    halo : int, optional
+        Radius of its receptive field in low-resolution pixels, where it is known.
+    """
+
+    def __init__(
+        self,
+        program: nn.Module,
+        scale: int,
+        in_channels: int,
+        step: int = 1,
+        one_by_one: bool = False,
+        halo: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.program = program
+        self.scale, self.in_channels = scale, in_channels
+        self.step, self.one_by_one, self.known_halo = step, one_by_one, halo
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to ``(N, C, s·H, s·W)``; sides that are no multiple of the step are extended for it."""
+        height, width = x.shape[-2:]
+        below, right = -height % self.step, -width % self.step
+        if below or right:
+            x = functional.pad(x, (0, right, 0, below), mode="replicate")
+        y = torch.cat([self.program(each) for each in (x.split(1) if self.one_by_one else (x,))])
+        return y[..., : height * self.scale, : width * self.scale]
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file holds a program."""
+    return path.is_file() and (path.suffix.lower() == ".onnx" or is_torchscript(path))
+
+
+def read_foreign(path: Path) -> tuple[dict[str, str], Assembled]:
+    """Open a TorchScript or ONNX file and find out what it does.
+
+    Parameters
+    ----------
+    path : Path
+        For which `is_foreign` is true.
+
+    Returns
+    -------
+    metadata : dict of str to str
+        What the file says of itself.
+    assembled : Assembled
+        The program in a `ForeignNetwork`.
+
+    Raises
+    ------
+    ModelLoadError
+        If it cannot be opened or is no super-resolution network.
+    """
+    if path.suffix.lower() == ".onnx":
+        graph, metadata = read_onnx(path)
+        network = adapt(graph, path.name, metadata, graph.channels)
+        return metadata, Assembled(ONNX, {}, network)
+    program, metadata = read_torchscript(path)
+    return metadata, Assembled(TORCHSCRIPT, {}, adapt(program, path.name, metadata))
+
+
+def adapt(
+    program: nn.Module, name: str, metadata: dict[str, str], channels: int | None = None
+) -> ForeignNetwork:
+    """Find out what a program does by running it, and give it the manners of a network.
+
+    Parameters
+    ----------
+    program : torch.nn.Module
+        Takes a tensor and gives one.
+    name : str
+        The file, for messages.
+    metadata : dict
+        Its ``halo`` is believed, its ``in_channels`` tried first.
+    channels : int, optional
+        Number of input channels, where it is known.
+
+    Raises
+    ------
+    ModelLoadError
+        If it does not take images to images that are a whole number of times as large.
+    """
+    first = metadata.get("in_channels")
+    likely = sorted((3, 1), key=lambda count: str(count) != first)
+    scale, count = _scale_and_channels(program, name, [channels] if channels else likely)
+    height, width = _SIDES
+    step = next(
+        (
+            step
+            for step in _STEPS
+            if _factor(program, count, height + step, width - step, 1) == scale
+        ),
+        None,
+    )
+    if step is None:
+        raise ModelLoadError(
+            f"{name}: takes only images of certain sizes; export it with dynamic height and width"
+        )
+    halo = metadata.get("halo", "")
+    return ForeignNetwork(
+        program,
+        scale,
+        count,
+        step,
+        one_by_one=_factor(program, count, height, width, 2) != scale,
+        halo=int(halo) if halo.isdecimal() else None,
+    )
+
+
+def _scale_and_channels(program: nn.Module, name: str, channels: Iterable[int]) -> tuple[int, int]:
+    answers = []
+    for count in channels:
+        found = _factor(program, count, *_SIDES, 1)
+        if isinstance(found, int) and count in (1, 3):
+            return found, count
+        answers.append(f"{count} channels: {found}")
+    raise ModelLoadError(
+        f"{name}: should take images (N, 1 or 3, H, W) to images a whole number of times as large "
+        f"({'; '.join(answers)})"
+    )
+
+
+def _factor(program: nn.Module, channels: int, height: int, width: int, count: int) -> int | str:
+    """How many times larger the output is, or why that cannot be said."""
+    x = torch.full((count, channels, height, width), 0.5)
+    try:
+        with torch.inference_mode():
+            y = program(x)
+    except (RuntimeError, ValueError, TypeError) as error:
+        return (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    if not isinstance(y, Tensor):
+        return f"gives a {type(y).__name__}"
+    scale = y.shape[-1] // width
+    if scale < 1 or y.shape != (count, channels, scale * height, scale * width):
+        return f"gives {tuple(y.shape)} for {tuple(x.shape)}"
+    return scale

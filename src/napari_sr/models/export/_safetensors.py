@@ -1,0 +1,57 @@
+"""Writing safetensors: the tensors of the form that is run, with all that is needed to build it again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sr.architectures import registry
+from napari_sr.errors import ExportError, ModelLoadError
+from napari_sr.models._save import save_network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import nn
+
+__all__ = ["write_safetensors"]
+
+
+def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None:
+    """Write a network's tensors, with architecture, configuration and the model's facts as metadata.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    network : torch.nn.Module
+        Of one of our architectures.
+    facts : mapping of str to str
+        Stored as metadata.
+
+    Raises
+    ------
+    ExportError
+        If there are no tensors, or they would not be recognised when read again.
+    """
+    state = network.state_dict()
+    if not state:
+        raise ExportError(f"{facts['model']} has no weights to store; use TorchScript or ONNX")
+    try:
+        architecture, config = registry.detect(state)
+    except ModelLoadError as error:
+        raise ExportError(f"{facts['model']} is none of our architectures ({error})") from error
+    others = {
+        key: value
+        for key, value in facts.items()
+        if key not in ("architecture", "colour", "value_range")
+    }
+    save_network(
+        path,
+        network,
+        architecture.id,
+        config,
+        value_range=float(facts["value_range"]),
+        colour=facts["colour"],
+        **others,
+    )

@@ -1,0 +1,53 @@
+"""Writing TorchScript: the network is traced, and what was traced is saved with the model's facts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from napari_sr.errors import ExportError
+from napari_sr.models._torchscript import METADATA, old_on_purpose
+from napari_sr.models.export._compare import photograph
+from napari_sr.models.export._facts import smallest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+__all__ = ["example", "write_torchscript"]
+
+
+def write_torchscript(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None:
+    """Write a network as TorchScript, for any batch, height, width and device.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    network : torch.nn.Module
+        In evaluation mode.
+    facts : mapping of str to str
+        Stored as JSON in the archive.
+
+    Raises
+    ------
+    ExportError
+        If the network cannot be traced.
+    """
+    try:
+        with old_on_purpose(), torch.no_grad():
+            program = torch.jit.trace(network, example(network), check_trace=False)
+            torch.jit.save(program, str(path), _extra_files={METADATA: json.dumps(dict(facts))})
+    except (RuntimeError, TypeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ExportError(f"cannot be traced as TorchScript ({reason})") from error
+
+
+def example(network: nn.Module) -> Tensor:
+    """Input with which a network is traced; nothing of its size may remain in the program."""
+    least = smallest(network)
+    return photograph(max(24, least), max(32, least), cast("int", network.in_channels))
