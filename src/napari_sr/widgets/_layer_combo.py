@@ -40,7 +40,7 @@ class LayerCombo(NarrowCombo):
     """
 
     target_changed = Signal()
-    """Another layer is chosen, or it was renamed."""
+    """Another layer is chosen, or the data or name of one has changed."""
 
     def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -96,6 +96,10 @@ class LayerCombo(NarrowCombo):
             self._list()
             self._set_target(self._target)
 
+    def _on_data(self, _event: Any = None) -> None:
+        if _alive(self):
+            self.target_changed.emit()
+
     def _list(self) -> None:
         self._images = [layer for layer in reversed(self._layers) if isinstance(layer, Image)]
         blocker = QSignalBlocker(self)
@@ -103,6 +107,7 @@ class LayerCombo(NarrowCombo):
         for layer in self._images:
             self.addItem(layer.name)
             layer.events.name.connect(self._on_renamed)
+            layer.events.data.connect(self._on_data)
         blocker.unblock()
 
     def _follow(self) -> None:

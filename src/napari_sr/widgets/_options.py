@@ -53,7 +53,6 @@ class ScaleEdit(QWidget):
         self._spin.setPrefix("×")
         self._spin.setValue(2)
         self._spin.setToolTip(TOOLTIPS["scale"])
-        self._spin.setKeyboardTracking(False)
         self._spin.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._spin.valueChanged.connect(self.changed)
         row = QHBoxLayout(self)

@@ -1,0 +1,125 @@
+"""Jobs run one after another, can be stopped, and leave no thread behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from napari_sr.widgets._jobs import Job, SerialThread
+
+
+@pytest.fixture
+def thread():
+    """A thread of its own; at the end it must be gone."""
+    serial = SerialThread("test inference")
+    yield serial
+    deadline = time.monotonic() + 5
+    while any(t.name == "test inference" for t in threading.enumerate()):
+        assert time.monotonic() < deadline, "the thread outlived its jobs"
+        time.sleep(0.005)
+
+
+def counting(stop, record=None):
+    """A generator function that counts, then returns its list."""
+
+    def steps():
+        seen = []
+        for number in range(stop):
+            seen.append(number)
+            if record is not None:
+                record.append(threading.current_thread().name)
+            yield number
+        return seen
+
+    return steps
+
+
+def test_a_job_gives_its_progress_and_its_result(thread):
+    job = thread.submit(Job(counting(3)))
+    assert job.wait(5)
+    assert (job.progress, job.result, job.error) == (2, [0, 1, 2], None)
+    assert job.started
+    assert not job.cancelled
+
+
+def test_jobs_never_run_at_the_same_time(thread):
+    """Each begins when the one before has ended, in the order in which they came."""
+    log = []
+
+    def logged(name):
+        def steps():
+            log.append((name, "begin"))
+            yield
+            time.sleep(0.01)
+            log.append((name, "end"))
+
+        return steps
+
+    jobs = [thread.submit(Job(logged(name))) for name in range(4)]
+    assert all(job.wait(5) for job in jobs)
+    assert log == [(name, event) for name in range(4) for event in ("begin", "end")]
+
+
+def test_a_job_runs_in_the_other_thread(thread):
+    names = []
+    assert thread.submit(Job(counting(1, names))).wait(5)
+    assert names == ["test inference"]
+
+
+def test_a_cancelled_job_stops_at_its_next_step_and_is_closed(thread):
+    """The generator can clean up; there is no result."""
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield
+                time.sleep(0.001)
+        finally:
+            closed.set()
+
+    job = thread.submit(Job(endless))
+    time.sleep(0.02)
+    assert not job.finished
+    job.cancel()
+    assert job.wait(5)
+    assert closed.is_set()
+    assert (job.result, job.error) == (None, None)
+
+
+def test_a_job_cancelled_before_its_turn_never_begins(thread):
+    """It ends nevertheless, so that nobody waits for it."""
+    gate = threading.Event()
+
+    def waits():
+        gate.wait(5)
+        yield
+
+    first, second = thread.submit(Job(waits)), Job(counting(1))
+    second.cancel()
+    thread.submit(second)
+    gate.set()
+    assert first.wait(5)
+    assert second.wait(5)
+    assert second.progress is None
+
+
+def test_a_failed_job_keeps_its_error_and_the_next_one_runs(thread):
+    def fails():
+        yield 1
+        raise ValueError("broken")
+
+    failed, after = thread.submit(Job(fails)), thread.submit(Job(counting(2)))
+    assert after.wait(5)
+    assert str(failed.error) == "broken"
+    assert failed.result is None
+    assert after.result == [0, 1]
+
+
+def test_a_thread_is_started_anew_after_it_has_ended(thread):
+    for _ in range(20):
+        job = thread.submit(Job(counting(1)))
+        assert job.wait(5)
+        assert job.result == [0]
