@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_sr.cli import _export
 from napari_sr.cli._console import print_json, show_table
 from napari_sr.cli._options import Json
 
@@ -13,8 +14,11 @@ if TYPE_CHECKING:
     from napari_sr.models import ModelCard
 
 app = typer.Typer(
-    name="models", help="List models and show what is known of them.", no_args_is_help=True
+    name="models",
+    help="List models, show what is known of them, export them.",
+    no_args_is_help=True,
 )
+app.command()(_export.export)
 
 
 @app.command("list")
