@@ -133,7 +133,8 @@ def to_unit(values: ArrayT, low: Any, high: Any) -> tuple[ArrayT, ArrayT]:
 
 def from_unit(unit: ArrayT, low: Any, high: Any) -> ArrayT:
     """Inverse of `to_unit` for what lies inside the range: ``low + unit · (high - low)``."""
-    mapped: ArrayT = low + unit * (high - low)
+    mapped: ArrayT = unit * (high - low)
+    mapped += low
     return mapped
 
 
@@ -162,8 +163,10 @@ def to_dtype(values: NDArray[np.floating[Any]], dtype: DTypeLike) -> NDArray[Any
     low, high = values.dtype.type(limits.min), values.dtype.type(limits.max)
     if float(high) > limits.max:  # 2**63 - 1 is no float64; what rounds up to it would wrap around
         high = np.nextafter(high, values.dtype.type(0))
-    rounded = np.rint(values, out=values)
-    return np.clip(rounded, low, high, out=rounded).astype(target)
+    np.rint(values, out=values)
+    np.clip(values, low, high, out=values)
+    whole: NDArray[Any] = values.astype(target)
+    return whole
 
 
 def _to_float(values: NDArray[np.floating[Any]], target: np.dtype[Any]) -> NDArray[Any]:

@@ -1,10 +1,11 @@
 """The engine: any image, any model, any size, and a result that does not depend on how it was cut."""
 
 from napari_sr.inference._device import available_devices, resolve_device
-from napari_sr.inference._engine import Progress, run
+from napari_sr.inference._engine import run
 from napari_sr.inference._plan import Plan
 from napari_sr.inference._planner import plan
 from napari_sr.inference._runner import Place, Runner, TorchRunner
+from napari_sr.inference._sweep import Progress
 from napari_sr.inference._upscale import upscale
 
 __all__ = [

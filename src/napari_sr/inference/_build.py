@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sr.inference._ensemble import Ensemble
+from napari_sr.inference._ensemble import WAYS, Ensemble
 from napari_sr.inference._runner import Careful, Cascade, Runner, TorchRunner
+from napari_sr.inference._statistics import GlobalStatistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_sr.inference._plan import Plan
 
 
-def build_runner(plan: Plan, say: Callable[[str], None]) -> Runner:
+def build_runner(
+    plan: Plan, say: Callable[[str], None], known: Sequence[GlobalStatistics] = ()
+) -> tuple[Runner, list[GlobalStatistics]]:
     """Runner for the native scale of a plan.
 
     Parameters
@@ -22,17 +25,32 @@ def build_runner(plan: Plan, say: Callable[[str], None]) -> Runner:
         With at least one pass.
     say : callable
         Told in one line what the user should know.
+    known : sequence of GlobalStatistics
+        What the networks of an earlier runner for the same passes knew of the image; none to begin with.
 
     Returns
     -------
-    Runner
-        Networks one after the other; each careful in low precision, and averaged over flips and rotations if asked.
+    runner : Runner
+        Networks one after the other; each careful in low precision, and averaged over flips and rotations
+        if asked.
+    statistics : list of GlobalStatistics
+        What its networks know of the image.
     """
-    runners = []
-    for scale in plan.passes:
-        network, value_range = plan.model.network(scale), plan.model.card.value_range
-        runner: Runner = TorchRunner(network, value_range, plan.device, plan.precision)
-        if plan.precision != "float32":
-            runner = Careful(runner, TorchRunner(network, value_range, plan.device, "float32"), say)
-        runners.append(Ensemble(runner) if plan.ensemble else runner)
-    return Cascade(runners)
+    ways = len(WAYS) if plan.ensemble else 1
+    statistics = list(known) or [GlobalStatistics() for _ in range(len(plan.passes) * ways)]
+    runners: list[Runner] = []
+    for i, scale in enumerate(plan.passes):
+        mine = [_one(plan, scale, say, each) for each in statistics[i * ways : (i + 1) * ways]]
+        runners.append(Ensemble(mine) if plan.ensemble else mine[0])
+    return Cascade(runners), statistics
+
+
+def _one(
+    plan: Plan, scale: int, say: Callable[[str], None], statistics: GlobalStatistics
+) -> Runner:
+    network, value_range = plan.model.network(scale), plan.model.card.value_range
+    runner = TorchRunner(network, value_range, plan.device, plan.precision, statistics)
+    if plan.precision == "float32":
+        return runner
+    full = TorchRunner(network, value_range, plan.device, "float32", statistics)
+    return Careful(runner, full, say)

@@ -7,6 +7,7 @@ Y of RGB, while Cb and Cr, in which the eye sees no detail, are enlarged bicubic
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,18 @@ def choose_path(colour: str, samples: int) -> Path:
 def _together(
     unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
 ) -> list[Tensor]:
-    y = runner(unit.float(), place).to(unit.dtype)
+    y = runner(unit.float(), place).to(unit)
     return [region.finish(each) for each, region in zip(y, regions, strict=True)]
 
 
 def _one_by_one(
     unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
 ) -> list[Tensor]:
-    n, samples, height, width = unit.shape
-    repeated = Place(place.size, tuple(origin for origin in place.origins for _ in range(samples)))
-    y = runner(unit.reshape(n * samples, 1, height, width).float(), repeated).to(unit.dtype)
-    y = y.reshape(n, samples, *y.shape[2:])
+    answers = [
+        runner(unit[:, sample : sample + 1].float(), replace(place, sample=sample)).to(unit)
+        for sample in range(unit.shape[1])
+    ]
+    y = torch.cat(answers, dim=1)
     return [region.finish(each) for each, region in zip(y, regions, strict=True)]
 
 
@@ -48,7 +50,7 @@ def _through_luma(
     unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
 ) -> list[Tensor]:
     ycbcr = _mix(unit, rgb_to_ycbcr)
-    luma = runner(ycbcr[:, :1].float(), place).to(unit.dtype)
+    luma = runner(ycbcr[:, :1].float(), place).to(unit)
     merged = []
     for each, small, region in zip(luma, ycbcr, regions, strict=True):
         parts = [region.finish(each), region.enlarge(small[1:])]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 from napari_sr.inference._runner import Place, Runner
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import Tensor
 
-_WAYS = [
-    (transpose, up, left)
-    for transpose in (False, True)
-    for up in (False, True)
-    for left in (False, True)
-]
+WAYS = tuple(product((False, True), repeat=3))
+"""Whether to flip Y, flip X, and then swap Y and X."""
 
 
 class Ensemble:
@@ -22,48 +21,52 @@ class Ensemble:
 
     Parameters
     ----------
-    runner : Runner
-        What to average.
+    runners : sequence of Runner
+        One for each of `WAYS`: the same network, but a turned image has statistics of its own.
 
     References
     ----------
     R. Timofte et al., Seven ways to improve example-based single image super resolution, CVPR 2016.
     """
 
-    def __init__(self, runner: Runner) -> None:
-        self.scale = runner.scale
-        self._runner = runner
+    def __init__(self, runners: Sequence[Runner]) -> None:
+        self.scale = runners[0].scale
+        self._runners = tuple(zip(runners, WAYS, strict=True))
 
     def __call__(self, batch: Tensor, place: Place) -> Tensor:
         """Enlarge windows."""
-        total: Tensor | None = None
-        for way in _WAYS:
-            turned, there = (
-                _turn(batch, *way),
-                _turned(place, (batch.shape[-2], batch.shape[-1]), *way),
-            )
-            y = _turn_back(self._runner(turned, there), *way)
-            total = y if total is None else total + y
-        assert total is not None
-        return total / len(_WAYS)
+        window = batch.shape[-2], batch.shape[-1]
+        answers = (
+            _turn_back(runner(_turn(batch, *way), _turned(place, window, *way)), *way)
+            for runner, way in self._runners
+        )
+        total = next(answers)
+        for answer in answers:
+            total = total + answer
+        return total / len(self._runners)
 
 
-def _turn(x: Tensor, transpose: bool, up: bool, left: bool) -> Tensor:
+def _turn(x: Tensor, up: bool, left: bool, swap: bool) -> Tensor:
     x = x.flip([axis for axis, flip in ((-2, up), (-1, left)) if flip])
-    return x.mT if transpose else x
+    return x.mT if swap else x
 
 
-def _turn_back(y: Tensor, transpose: bool, up: bool, left: bool) -> Tensor:
-    y = y.mT if transpose else y
+def _turn_back(y: Tensor, up: bool, left: bool, swap: bool) -> Tensor:
+    y = y.mT if swap else y
     return y.flip([axis for axis, flip in ((-2, up), (-1, left)) if flip])
 
 
-def _turned(place: Place, window: tuple[int, int], transpose: bool, up: bool, left: bool) -> Place:
+def _turned(place: Place, window: tuple[int, int], up: bool, left: bool, swap: bool) -> Place:
     """Where turned windows lie in the turned image."""
     (height, width), (h, w) = place.size, window
-    origins = tuple(
+    origins = [
         (height - y - h if up else y, width - x - w if left else x) for y, x in place.origins
-    )
-    if not transpose:
-        return Place(place.size, origins)
-    return Place((width, height), tuple((x, y) for y, x in origins))
+    ]
+    boxes = []
+    for t, u, b, v in place.interiors:
+        top, bottom = (h - b, h - t) if up else (t, b)
+        start, stop = (w - v, w - u) if left else (u, v)
+        boxes.append((start, top, stop, bottom) if swap else (top, start, bottom, stop))
+    if swap:
+        return Place((width, height), tuple((x, y) for y, x in origins), tuple(boxes), place.sample)
+    return Place(place.size, tuple(origins), tuple(boxes), place.sample)

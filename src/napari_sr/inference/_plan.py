@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_sr.imaging import Axes
     from napari_sr.models import Model
 
+_LOOKS = 3
+"""Each look makes one more layer exact, but what the first ones leave to the next ones is small."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -48,6 +51,8 @@ class Plan:
     """Intensities that the network sees as black and white; None to measure them."""
     alignment: int = 1
     """Windows start at multiples of it."""
+    statistics_layers: int = 0
+    """Layers that use statistics of the whole image; where it is cut, they are gathered before."""
     memory: int | None = None
     """Estimated bytes needed beside input and output; None if unknown."""
     seconds: float | None = None
@@ -103,6 +108,11 @@ class Plan:
         """Height and width of what the network sees at once, in input pixels."""
         y, x = self.cuts
         return y.window, x.window
+
+    @property
+    def looks(self) -> int:
+        """How often the tiles are looked at before they are enlarged, to gather statistics of the whole image."""
+        return 0 if self.window == self.axes.size else min(self.statistics_layers, _LOOKS)
 
     @property
     def n_tiles(self) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sr.architectures.frame import FramedNetwork
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
 from napari_sr.inference._device import resolve_device
@@ -97,7 +98,10 @@ def plan(
         batch=1,
         ensemble=bool(ensemble),
         intensity_range=_parse_range(intensity_range),
-        alignment=math.lcm(1, *(_alignment(loaded, each) for each in passes)),
+        alignment=math.lcm(1, *(_fact(loaded, each, "alignment", 1) for each in passes)),
+        statistics_layers=max(
+            (_fact(loaded, n, "statistics_layers", 0) for n in passes), default=0
+        ),
     )
 
 
@@ -150,15 +154,22 @@ def _halo(
     """Context in input pixels that all passes and the final resampling need together."""
     reach, done = 0, 1
     for native in passes:
-        own = model.halo(native)
-        reach += math.ceil(max(_UNBOUNDED_HALO if own is None else own, _BICUBIC_HALO) / done)
+        reach += math.ceil(max(_own_halo(model, native), _BICUBIC_HALO) / done)
         done *= native
     margins = (Zoom(n, factor, done).margin for n, factor in zip(size, scale, strict=True))
     return reach + max(margins) if passes else 0
 
 
-def _alignment(model: Model, native: int) -> int:
-    return int(getattr(model.network(native), "alignment", 1))
+def _own_halo(model: Model, native: int) -> int:
+    # Their receptive field is the whole image or so large that nobody could wait for it to be measured.
+    if isinstance(model.network(native), FramedNetwork):
+        return _UNBOUNDED_HALO
+    own = model.halo(native)
+    return _UNBOUNDED_HALO if own is None else own
+
+
+def _fact(model: Model, native: int, name: str, default: int) -> int:
+    return int(getattr(model.network(native), name, default))
 
 
 def _tile_for(

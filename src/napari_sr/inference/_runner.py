@@ -1,10 +1,11 @@
-"""Runners: what executes a batch of equal windows. Plain torch is the first of them."""
+"""Runners: what executes a batch of equal windows. Plain torch is the first of them.
+
+A runner is told where its windows lie, for the sake of networks whose attention looks beyond a window; all
+others ignore it.
+"""
 
 from __future__ import annotations
 
-import copy
-import threading
-import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sr.architectures.bicubic import Bicubic
+from napari_sr.architectures.frame import Box, Frame, FramedNetwork
+from napari_sr.inference._networks import on_device, smallest_side
 from napari_sr.inference._precision import autocast
+from napari_sr.inference._statistics import GlobalStatistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,12 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the windows of a batch lie in their images, for networks whose attention looks beyond a window."""
+    """Where the windows of a batch lie in their image."""
 
     size: tuple[int, int]
-    """Height and width of the whole image in pixels of the windows."""
+    """Height and width of the whole image, in pixels of the windows."""
     origins: tuple[tuple[int, int], ...]
     """First row and column of each window."""
+    interiors: tuple[Box, ...]
+    """Top, left, bottom and right of the tile in each window."""
+    sample: int = 0
+    """Which sample of the pixels they hold, where samples run one by one."""
 
 
 class Runner(Protocol):
@@ -51,9 +59,18 @@ class TorchRunner:
         The network expects values in ``[0, value_range]``.
     device, precision : str
         As resolved.
+    statistics : GlobalStatistics, optional
+        What is known of the whole image.
     """
 
-    def __init__(self, network: nn.Module, value_range: float, device: str, precision: str) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        value_range: float,
+        device: str,
+        precision: str,
+        statistics: GlobalStatistics | None = None,
+    ) -> None:
         self.scale = int(network.scale)  # type: ignore[arg-type]
         self._network = on_device(network, device)
         self._channels = int(network.in_channels)  # type: ignore[arg-type]
@@ -61,6 +78,7 @@ class TorchRunner:
         self._device = device
         self._precision = precision
         self._least = smallest_side(network)
+        self._statistics = statistics or GlobalStatistics()
 
     def __call__(self, batch: Tensor, place: Place) -> Tensor:
         """Enlarge windows; grey ones are given to a network for RGB three times, and its answers averaged."""
@@ -72,10 +90,18 @@ class TorchRunner:
         below, right = max(0, self._least - height), max(0, self._least - width)
         if below or right:
             x = functional.pad(x, (0, right, 0, below), mode="replicate")
-        with autocast(self._device, self._precision):
-            y: Tensor = self._network(x)
+        frame = self._frame(place, (height, width))
+        with torch.inference_mode(), autocast(self._device, self._precision):
+            y: Tensor = self._network(x) if frame is None else self._network(x, frame)
         y = y[..., : height * self.scale, : width * self.scale].float() / self._range
         return y.mean(dim=1, keepdim=True) if repeated else y
+
+    def _frame(self, place: Place, window: tuple[int, int]) -> Frame | None:
+        """Frame for networks that look beyond a window; none where the window is the whole image."""
+        if place.size == window or not isinstance(self._network, FramedNetwork):
+            return None
+        known, gathered = self._statistics.of(place.sample)
+        return Frame(place.size, place.origins, place.interiors, known, gathered)
 
 
 class Careful:
@@ -99,8 +125,7 @@ class Careful:
         bad = (~torch.isfinite(y)).flatten(1).any(dim=1).nonzero().flatten().tolist()
         if bad:
             self._say("some tiles overflowed in low precision and were computed again in float32")
-            there = Place(place.size, tuple(place.origins[i] for i in bad))
-            y[bad] = self._full(batch[bad], there)
+            y[bad] = self._full(batch[bad], _some(place, bad))
         return y
 
 
@@ -127,45 +152,22 @@ class Cascade:
         done = self._runners[0].scale
         for runner in self._runners[1:]:
             unit = x.clamp(0, 1)
-            x = Bicubic(runner.scale).to(x.device)(x - unit) + runner(unit, _enlarged(place, done))
+            rest = Bicubic(runner.scale).to(x.device)(x - unit)
+            x = rest + runner(unit, _enlarged(place, done))
             done *= runner.scale
         return x
 
 
+def _some(place: Place, chosen: Sequence[int]) -> Place:
+    origins = tuple(place.origins[i] for i in chosen)
+    return Place(place.size, origins, tuple(place.interiors[i] for i in chosen), place.sample)
+
+
 def _enlarged(place: Place, scale: int) -> Place:
     height, width = place.size
-    origins = tuple((y * scale, x * scale) for y, x in place.origins)
-    return Place((height * scale, width * scale), origins)
-
-
-_COPIES: weakref.WeakKeyDictionary[nn.Module, dict[str, nn.Module]] = weakref.WeakKeyDictionary()
-_LEAST: weakref.WeakKeyDictionary[nn.Module, int] = weakref.WeakKeyDictionary()
-_LOCK = threading.Lock()
-
-
-def on_device(network: nn.Module, device: str) -> nn.Module:
-    """Copy of a network on a device, channels last; made once."""
-    with _LOCK:
-        copies = _COPIES.setdefault(network, {})
-        if device not in copies:
-            moved = copy.deepcopy(network).to(device)
-            copies[device] = moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return copies[device]
-
-
-def smallest_side(network: nn.Module) -> int:
-    """Shortest side that a network can run on; attention with strides and pooling needs some pixels."""
-    with _LOCK:
-        if network not in _LEAST:
-            sides = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-            _LEAST[network] = next((side for side in sides if _runs(network, side)), 64)
-        return _LEAST[network]
-
-
-def _runs(network: nn.Module, side: int) -> bool:
-    x = torch.zeros(1, int(network.in_channels), side, side)  # type: ignore[arg-type]
-    try:
-        with torch.inference_mode():
-            return bool(torch.isfinite(network(x)).all())
-    except (RuntimeError, ValueError):
-        return False
+    return Place(
+        (height * scale, width * scale),
+        tuple((y * scale, x * scale) for y, x in place.origins),
+        tuple((t * scale, u * scale, b * scale, v * scale) for t, u, b, v in place.interiors),
+        place.sample,
+    )

@@ -38,6 +38,22 @@ class Result:
     """Shape (samples, Y, X), in the dtype of the image."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Windows on the device, and what becomes of them."""
+
+    x: Tensor
+    """All samples, without holes."""
+    low: Tensor
+    high: Tensor
+    unit: Tensor
+    """Colour samples in [0, 1]."""
+    rest: Tensor
+    """What of them lies outside the range, as intensities."""
+    place: Place
+    regions: tuple[Region, ...]
+
+
 class Step:
     """Enlarges batches of tiles.
 
@@ -60,32 +76,50 @@ class Step:
         self._path = choose_path(plan.model.card.colour, plan.axes.colours)
         self._dtype = ranges.working_dtype(plan.dtype)
 
-    def __call__(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> list[Result]:
-        """Read, enlarge and cut tiles whose windows have one shape."""
-        # Entered here and not around the whole run: the state belongs to the thread, which a generator shares.
-        with torch.inference_mode():
-            return self._enlarge(tiles, cuts)
+    # Inference mode is entered in each step and not around the whole run, because it belongs to the thread, which
+    # a generator shares with whoever asks for the next step.
 
-    def _enlarge(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> list[Result]:
+    @torch.inference_mode()
+    def observe(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> None:
+        """Run the networks for the statistics that they gather."""
+        batch = self._batch(tiles, cuts)
+        self._path(batch.unit, self._runner, batch.place, batch.regions)
+
+    @torch.inference_mode()
+    def enlarge(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> list[Result]:
+        """Read, enlarge and cut tiles whose windows have one shape."""
+        batch = self._batch(tiles, cuts)
+        parts = self._path(batch.unit, self._runner, batch.place, batch.regions)
+        return [
+            self._result(tile, region, self._intensities(batch, i, part))
+            for i, (tile, region, part) in enumerate(zip(tiles, batch.regions, parts, strict=True))
+        ]
+
+    def _batch(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> _Batch:
         windows = [_window(tile, cuts) for tile in tiles]
         raw = [self._read(tile.frame, *window) for tile, window in zip(tiles, windows, strict=True)]
         x = torch.from_numpy(np.stack(raw)).to(self._device)
         low, high = self._ends(tiles, x)
         colours = self._plan.axes.colours
         unit, rest = to_unit(x[:, :colours], low[:, :colours], high[:, :colours])
-        place = Place(self._plan.axes.size, tuple((y.start, x.start) for y, x in windows))
-        regions = [self._region(tile, *window) for tile, window in zip(tiles, windows, strict=True)]
-        parts = self._path(unit, self._runner, place, regions)
-        results = []
-        for i, (tile, region, part) in enumerate(zip(tiles, regions, parts, strict=True)):
-            out = from_unit(part, low[i, :colours], high[i, :colours])
-            if rest[i].any():
-                out = out + region.enlarge(rest[i])
-            if colours < x.shape[1]:
-                alpha = region.enlarge(x[i, colours:]).clip(low[i, colours:], high[i, colours:])
-                out = torch.cat([out, alpha])
-            results.append(self._result(tile, windows[i], region, out))
-        return results
+        place = Place(
+            self._plan.axes.size,
+            tuple((y.start, x.start) for y, x in windows),
+            tuple(_interior(tile, *window) for tile, window in zip(tiles, windows, strict=True)),
+        )
+        regions = (self._region(tile, *window) for tile, window in zip(tiles, windows, strict=True))
+        return _Batch(x, low, high, unit, rest, place, tuple(regions))
+
+    def _intensities(self, batch: _Batch, i: int, part: Tensor) -> Tensor:
+        """Output intensities of one tile: network, outliers, alpha."""
+        colours, region = self._plan.axes.colours, batch.regions[i]
+        out = from_unit(part, batch.low[i, :colours], batch.high[i, :colours])
+        if batch.rest[i].any():
+            out += region.enlarge(batch.rest[i])
+        if colours == batch.x.shape[1]:
+            return out
+        alpha = region.enlarge(batch.x[i, colours:])
+        return torch.cat([out, alpha.clip(batch.low[i, colours:], batch.high[i, colours:])])
 
     @property
     def _device(self) -> torch.device:
@@ -119,7 +153,7 @@ class Step:
         )
         return Region(*strips)
 
-    def _result(self, tile: Tile, window: tuple[Span, Span], region: Region, out: Tensor) -> Result:
+    def _result(self, tile: Tile, region: Region, out: Tensor) -> Result:
         values = to_dtype(out.cpu().numpy(), self._plan.dtype)
         source = self._frames.read(tile.frame, tile.y, tile.x)
         if source.dtype.kind == "f" and not np.isfinite(source).all():
@@ -135,6 +169,11 @@ def _window(tile: Tile, cuts: tuple[Cut, Cut]) -> tuple[Span, Span]:
     starts = [cut.start(span) for cut, span in zip(cuts, (tile.y, tile.x), strict=True)]
     y, x = (Span(start, start + cut.window) for start, cut in zip(starts, cuts, strict=True))
     return y, x
+
+
+def _interior(tile: Tile, y: Span, x: Span) -> tuple[int, int, int, int]:
+    rows, columns = tile.y.shifted(-y.start), tile.x.shifted(-x.start)
+    return rows.start, columns.start, rows.stop, columns.stop
 
 
 def _wider(span: Span, bounds: Span) -> Span:

@@ -1,0 +1,171 @@
+"""Sweep: goes over tiles batch by batch, and where memory runs out goes on from there with smaller ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import deque
+from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from napari_sr.errors import DeviceError
+from napari_sr.inference._build import build_runner
+from napari_sr.inference._memory import is_out_of_memory
+from napari_sr.inference._step import Step
+from napari_sr.inference._tiles import Tile, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator
+
+    from napari_sr.inference._frames import Frames
+    from napari_sr.inference._plan import Plan
+    from napari_sr.inference._ranges import Ranges
+    from napari_sr.inference._statistics import GlobalStatistics
+
+_LEAST_TILE = 16
+_log = logging.getLogger("napari_sr")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    """Tiles that are done; a tile that is looked at before it is enlarged counts again."""
+    total: int
+    """Tiles in all; it grows when memory runs out and tiles are made smaller."""
+
+
+class Sweep:
+    """Enlarges tiles of a stack.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    source, sink : Frames
+        Where to read and to write.
+    ranges : Ranges
+        Intensities of the stack.
+    """
+
+    def __init__(self, plan: Plan, source: Frames, ranges: Ranges, sink: Frames) -> None:
+        self._plan, self._source, self._ranges, self._sink = plan, source, ranges, sink
+        self._said: set[str] = set()
+        self._done = self._left = 0
+        self._statistics: list[GlobalStatistics] = []
+        self._prepare(plan)
+
+    def run(self, tiles: Iterable[Tile]) -> Generator[Progress, None, None]:
+        """Enlarge tiles, in the order of their frames; yields after every batch."""
+        todo = list(tiles)
+        self._left = len(todo) * (self._plan.looks + 1)
+        # What is known of a whole image holds for that image alone; without such, all are one group.
+        whole = self._plan.statistics_layers == 0
+        for _, group in groupby(todo, (lambda tile: 0) if whole else attrgetter("frame")):
+            for statistics in self._statistics:
+                statistics.forget()
+            mine = list(group)
+            yield from self._look(mine)
+            yield from self._enlarge(mine)
+
+    def _enlarge(self, tiles: Iterable[Tile]) -> Iterator[Progress]:
+        todo = deque(tiles)
+        while todo:
+            batch = list(islice(todo, self._plan.batch))
+            try:
+                results = self._step.enlarge(batch, self._plan.cuts_within(*self._source.bounds))
+            except (MemoryError, RuntimeError) as error:
+                self._check(error)
+            else:
+                for result in results:
+                    self._sink.write(result.frame, result.y, result.x, result.values)
+                for _ in batch:
+                    todo.popleft()
+                yield self._advanced(len(batch))
+                continue
+            # Not in the except clause, where the traceback keeps the tensors of the failed batch alive.
+            looked = self._plan.looks
+            todo = deque(self._shrink(todo))
+            if self._plan.looks > looked:  # so far the window was the whole image
+                yield from self._look(list(todo))
+
+    def _look(self, tiles: list[Tile]) -> Iterator[Progress]:
+        """Let the networks learn the statistics of an image, if they need them and do not see all of it at once."""
+        for _ in range(self._plan.looks):
+            for statistics in self._statistics:
+                statistics.start()
+            yield from self._observe(tiles)
+            for statistics in self._statistics:
+                statistics.stop()
+
+    def _observe(self, tiles: list[Tile]) -> Iterator[Progress]:
+        for first in range(0, len(tiles), self._plan.batch):
+            batch = tiles[first : first + self._plan.batch]
+            try:
+                self._step.observe(batch, self._plan.cuts_within(*self._source.bounds))
+            except (MemoryError, RuntimeError) as error:
+                self._check(error)
+            else:
+                yield self._advanced(len(batch))
+                continue
+            tiles[:] = self._shrink(tiles)
+            # From the start again, lest a tile be counted twice.
+            for statistics in self._statistics:
+                statistics.start()
+            yield from self._observe(tiles)
+            return
+
+    def _advanced(self, count: int) -> Progress:
+        self._done += count
+        self._left = max(0, self._left - count)
+        return Progress(self._done, self._done + self._left)
+
+    def _check(self, error: BaseException) -> None:
+        if not is_out_of_memory(error):
+            raise error
+
+    def _shrink(self, tiles: Iterable[Tile]) -> list[Tile]:
+        """Go on with a plan that needs less memory; the tiles cut for it."""
+        before = list(tiles)
+        self._prepare(_smaller(self._plan, self._say))
+        after = list(_divided(before, self._plan.tile))
+        self._left += len(after) - len(before)
+        return after
+
+    def _prepare(self, plan: Plan) -> None:
+        self._plan = plan
+        runner, self._statistics = build_runner(plan, self._say, self._statistics)
+        self._step = Step(plan, self._source, self._ranges, runner)
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            _log.warning(text)
+
+
+def _smaller(plan: Plan, say: Callable[[str], None]) -> Plan:
+    """A plan that needs less memory."""
+    if plan.batch > 1:
+        say(f"memory ran out with batches of {plan.batch} tiles; going on with smaller ones")
+        return dataclasses.replace(plan, batch=plan.batch // 2)
+    height, width = (min(n, size) for n, size in zip(plan.tile, plan.axes.size, strict=True))
+    if max(height, width) > _LEAST_TILE:
+        say(f"memory ran out with tiles of {height}x{width} pixels; going on with smaller ones")
+        half = (max(_LEAST_TILE, height // 2), max(_LEAST_TILE, width // 2))
+        return dataclasses.replace(plan, tile=half)
+    if plan.device != "cpu":
+        say(f"{plan.device} has too little memory free; going on on the CPU")
+        return dataclasses.replace(plan, device="cpu", precision="float32")
+    raise DeviceError(
+        f"too little memory is free for {plan.model_id}, even with the smallest tiles"
+    )
+
+
+def _divided(tiles: Iterable[Tile], tile: tuple[int, int]) -> Iterator[Tile]:
+    for frame, y, x in tiles:
+        for row in split(y, tile[0]):
+            for column in split(x, tile[1]):
+                yield Tile(frame, row, column)
