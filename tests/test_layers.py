@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import napari.layers
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import napari_sr
+from napari_sr import upscale
 from napari_sr.errors import InputError
+from napari_sr.imaging import parse_axes
+from napari_sr.layers import snapshot, upscale_layer, upscale_layer_steps
 from napari_sr.layers._axes import layer_axes
 from napari_sr.layers._geometry import finer_coordinates, finer_grid, finer_plane
-from napari_sr.layers._snapshot import snapshot
 
 pytestmark = pytest.mark.filterwarnings(
     # napari's remark about drawing rotations out of the plane; nothing is drawn here
@@ -49,6 +54,16 @@ def placed_layers(draw):
     if ndim == 4:  # napari has no shorthand for a rotation in four dimensions
         placement = {key: placement[key] for key in ("scale", "translate")}
     return napari.layers.Image(np.zeros((2,) * (ndim - 2) + (3, 4), np.float32), **placement)
+
+
+def pixels(*shape):
+    """8-bit noise."""
+    return np.random.default_rng(len(shape)).integers(0, 255, shape).astype(np.uint8)
+
+
+def image_layer(shape, **options):
+    """An image layer of noise."""
+    return napari.layers.Image(pixels(*shape), **options)
 
 
 def world(layer, points):
@@ -106,3 +121,196 @@ def test_a_clipping_plane_still_separates_the_same_points(position, normal, fact
     after = np.dot(finer_coordinates(point, factors) - plane["position"], plane["normal"])
     assert plane["enabled"]
     assert np.isclose(before, 0, atol=1e-9) or np.sign(before) == np.sign(after)
+
+
+@pytest.mark.parametrize(
+    ("labels", "rgb", "axes"),
+    [
+        (("-2", "-1"), False, "YX"),
+        (("-2", "-1"), True, "YXS"),
+        (("-3", "-2", "-1"), False, "QYX"),
+        (("t", "channel", "y", "x"), False, "TCYX"),
+        (("Time", "Z", "Y", "X"), False, "TZYX"),
+        (("y", "x", "c"), False, "YXC"),
+        (("x", "y"), False, "XY"),
+        (("y", "y"), False, "YX"),
+        (("c", "c", "-2", "-1"), False, "CQYX"),
+        (("y", "-2", "-1"), False, "QYX"),
+    ],
+)
+def test_axis_labels_are_understood_or_replaced(labels, rgb, axes):
+    """Y and X are the last two dimensions unless the labels name both of them."""
+    assert layer_axes(labels, rgb=rgb) == axes
+
+
+@given(labels=st.lists(st.text(max_size=3) | st.sampled_from("tczyx"), min_size=2, max_size=8))
+def test_axes_are_always_such_as_the_engine_takes(labels):
+    assert parse_axes(layer_axes(labels), [2] * len(labels)).letters == layer_axes(labels)
+
+
+LOOKS = {
+    "name": "cells",
+    "colormap": "magma",
+    "contrast_limits": (10, 200),
+    "gamma": 0.6,
+    "opacity": 0.5,
+    "blending": "additive",
+    "visible": False,
+    "interpolation2d": "cubic",
+    "interpolation3d": "nearest",
+    "rendering": "attenuated_mip",
+    "attenuation": 0.3,
+    "iso_threshold": 77,
+    "depiction": "plane",
+    "projection_mode": "mean",
+    "rotate": 20,
+    "shear": [0.3],
+    "affine": [[1, 0.1, 3], [0, 1.2, 4], [0, 0, 1]],
+    "units": ("nm", "um"),
+    "axis_labels": ("y", "x"),
+}
+
+
+def test_looks_and_place_are_copied():
+    """Everything that can be seen or read of a layer, but for its pixels, its grid and its name."""
+    layer = image_layer((10, 12), **LOOKS)
+    layer.contrast_limits_range = (0, 255)
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    for key in LOOKS.keys() - {"name", "colormap", "rotate", "shear", "affine"}:
+        assert getattr(upscaled, key) == getattr(layer, key), key
+    for key in ("rotate", "shear", "affine"):
+        np.testing.assert_allclose(getattr(upscaled, key), getattr(layer, key), atol=1e-12)
+    assert upscaled.colormap == layer.colormap
+    assert upscaled.contrast_limits_range == layer.contrast_limits_range
+    assert upscaled.data.dtype == layer.data.dtype
+    assert upscaled.name == "cells ×2 bicubic"
+
+
+def test_the_metadata_say_what_was_done_and_keep_what_was_known():
+    """The record is plain data; the source's own metadata are not touched."""
+    layer = image_layer((10, 12), metadata={"stain": "DAPI"}, name="cells")
+    upscaled = upscale_layer(layer, (2, 1.5), "bicubic", tile=8)
+    record = upscaled.metadata["napari_sr"]
+    assert json.loads(json.dumps(record)) == record
+    assert {
+        "source": "cells",
+        "model": "bicubic",
+        "scale": [2.0, 1.5],
+        "axes": "YX",
+    }.items() <= record.items()
+    assert (record["tile"], record["device"], record["precision"]) == ([8, 8], "cpu", "float32")
+    assert record["versions"]["napari-sr"] == napari_sr.__version__
+    assert upscaled.metadata["stain"] == "DAPI"
+    assert layer.metadata == {"stain": "DAPI"}
+
+
+def test_the_source_is_never_changed():
+    layer = image_layer((10, 12), scale=(2, 3))
+    before, state = layer.data.copy(), layer.as_layer_data_tuple()[1]
+    upscale_layer(layer, 3, "bicubic")
+    np.testing.assert_array_equal(layer.data, before)
+    after = layer.as_layer_data_tuple()[1]
+    assert repr(after) == repr(state)
+
+
+def test_a_multiscale_layer_gives_its_finest_level():
+    levels = [pixels(16, 24), pixels(8, 12)]
+    layer = napari.layers.Image(levels, multiscale=True, scale=(0.5, 0.5))
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    assert not upscaled.multiscale
+    np.testing.assert_array_equal(upscaled.data, upscale(levels[0], 2, "bicubic"))
+    assert tuple(upscaled.scale) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("shape", [(9, 7, 3), (9, 7, 4), (2, 9, 7, 3)])
+def test_rgb_layers_keep_their_samples(shape):
+    layer = image_layer(shape, rgb=True)
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    axes = "QYXS"[-len(shape) :]
+    assert upscaled.rgb
+    assert upscaled.data.shape == (*shape[:-3], 18, 14, shape[-1])
+    np.testing.assert_array_equal(upscaled.data, upscale(layer.data, 2, "bicubic", axes=axes))
+
+
+def test_three_frames_are_not_taken_for_rgb():
+    """A grey stack whose last axis is 3 long stays one."""
+    layer = image_layer((5, 8, 3), rgb=False)
+    assert upscale_layer(layer, 2, "bicubic").data.shape == (5, 16, 6)
+
+
+def test_channels_have_intensities_of_their_own():
+    """A channel axis that is labelled as such is not scaled together with its neighbour."""
+    data = np.stack([pixels(12, 12), pixels(12, 12).astype(np.uint16) * 200]).astype(np.uint16)
+    layer = napari.layers.Image(data, axis_labels=("channel", "y", "x"))
+    expected = upscale(data, 2, "bicubic", axes="CYX")
+    np.testing.assert_array_equal(upscale_layer(layer, 2, "bicubic").data, expected)
+
+
+def test_y_and_x_may_be_any_two_axes():
+    layer = image_layer((8, 3, 6), axis_labels=("y", "z", "x"), scale=(1, 5, 2))
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    assert upscaled.data.shape == (16, 3, 12)
+    assert tuple(upscaled.scale) == (0.5, 5, 1)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        napari.layers.Labels(np.zeros((4, 4), int), name="it"),
+        napari.layers.Points([[1, 1]], name="it"),
+        napari.layers.Shapes([[[0, 0], [1, 1]]], name="it"),
+    ],
+    ids=["labels", "points", "shapes"],
+)
+def test_other_layers_are_refused_by_name(layer):
+    with pytest.raises(
+        InputError, match=r"'it' is a (Labels|Points|Shapes) layer and only image layers"
+    ):
+        upscale_layer(layer)
+
+
+def test_no_layer_is_refused_at_the_call():
+    """Not at the first step, when nobody may be listening."""
+    with pytest.raises(InputError, match="no layer is selected"):
+        upscale_layer_steps(None)
+
+
+def test_steps_hold_what_was_there_at_the_call():
+    """Whatever is done to the layer afterwards."""
+    layer = image_layer((40, 40), name="before", translate=(3, 4))
+    before = layer.data.copy()
+    steps = upscale_layer_steps(layer, 2, "bicubic", tile=16)
+    layer.name, layer.translate, layer.data = "after", (50, 50), np.zeros((40, 40), np.uint8)
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            upscaled = end.value
+            break
+    assert [(step.done, step.total) for step in seen][-1] == (9, 9)
+    assert upscaled.name == "before ×2 bicubic"
+    np.testing.assert_allclose(upscaled.translate, (2.75, 3.75))
+    np.testing.assert_array_equal(upscaled.data, upscale(before, 2, "bicubic"))
+
+
+def test_progress_is_reported_by_tile():
+    seen = []
+    upscale_layer(
+        image_layer((20, 20)), 2, "bicubic", tile=10, progress=lambda *step: seen.append(step)
+    )
+    assert seen[0][0] == 0
+    assert seen[-1] == (4, 4)
+
+
+def test_planes_in_the_data_stay_where_they_are_in_the_world():
+    """A clipping plane through a point of a volume goes through it still."""
+    plane = {"position": (1, 4, 2), "normal": (1, 2, -1), "enabled": True}
+    layer = image_layer((4, 8, 6), experimental_clipping_planes=[plane], scale=(3, 2, 1))
+    layer.plane.position, layer.plane.normal = plane["position"], plane["normal"]
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    expected = layer.data_to_world((1, 4, 2))
+    np.testing.assert_allclose(upscaled.data_to_world(upscaled.plane.position), expected)
+    clipping = upscaled.experimental_clipping_planes[0]
+    np.testing.assert_allclose(upscaled.data_to_world(clipping.position), expected)
+    assert clipping.enabled

@@ -6,17 +6,22 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_warning
 from napari.utils.progress import cancelable_progress
 
 from napari_sr.errors import CancelledError
 from napari_sr.layers import upscale_snapshot_steps
 from napari_sr.widgets._describe import describe_progress
 from napari_sr.widgets._jobs import INFERENCE, Job
+from napari_sr.widgets._remarks import listening
 from napari_sr.widgets._texts import NOTES
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from collections.abc import Generator
 
+    from napari.layers import Image, Layer
+
+    from napari_sr.inference import Progress
     from napari_sr.layers import LayerSnapshot
 
 __all__ = ["UpscaleRun"]
@@ -52,7 +57,8 @@ class UpscaleRun:
         self.layer = layer
         self.active = active
         self.name = source.name
-        self.job = Job(partial(upscale_snapshot_steps, source, **options))
+        self._remarks: list[str] = []
+        self.job = Job(partial(_steps, self._remarks, source, options))
         self._clicked = time.monotonic()
         self._begun: float | None = None
         self._activity: _Activity | None = None
@@ -88,6 +94,7 @@ class UpscaleRun:
 
     def look(self) -> bool:
         """Pass the progress on to the activity dock; returns whether the run has ended."""
+        self._pass_on_remarks()
         done, total = self.fraction
         if self._begun is None and self.job.started:
             self._begun = time.monotonic()
@@ -101,9 +108,22 @@ class UpscaleRun:
             self._activity.update(done - self._activity.n)
         return self.job.finished
 
+    def _pass_on_remarks(self) -> None:
+        while self._remarks:
+            show_warning(f"{self.name}: {self._remarks.pop(0)}")
+
     def close(self) -> None:
         """Cancel what still runs and take the line from the activity dock."""
         self.job.cancel()
+        self._pass_on_remarks()
         if self._activity is not None:
             self._activity.close()
             self._activity = None
+
+
+def _steps(
+    remarks: list[str], source: LayerSnapshot, options: dict[str, Any]
+) -> Generator[Progress, None, Image]:
+    """What the job does, in its thread."""
+    with listening(remarks):
+        return (yield from upscale_snapshot_steps(source, **options))
