@@ -25,7 +25,7 @@ class Pointwise(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """``(N, inp, H, W)`` to ``(N, out, H, W)``."""
-        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
+        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 def leaky() -> nn.LeakyReLU:
