@@ -19,7 +19,7 @@ def export(
     scale: Annotated[
         int | None, typer.Option("--scale", "-s", help="Native scale; the only one if left out.")
     ] = None,
-    format: Annotated[  # noqa: A002 - becomes the name of the option
+    format: Annotated[
         str | None, typer.Option(help="torchscript, onnx, safetensors or bioimageio (a zip file).")
     ] = None,
     value_range: options.ValueRange = None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 from napari_sr.architectures import registry
 from napari_sr.errors import ExportError, ModelLoadError
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import nn
+
+    from napari_sr.architectures.registry import Architecture
 
 __all__ = ["write_safetensors"]
 
@@ -38,7 +41,7 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     if not state:
         raise ExportError(f"{facts['model']} has no weights to store; use TorchScript or ONNX")
     try:
-        architecture, config = registry.detect(state)
+        architecture, config = _built_as(network)
     except ModelLoadError as error:
         raise ExportError(f"{facts['model']} is none of our architectures ({error})") from error
     others = {
@@ -55,3 +58,16 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
         colour=facts["colour"],
         **others,
     )
+
+
+def _built_as(network: nn.Module) -> tuple[Architecture, dict[str, Any]]:
+    """Architecture and keywords with which a network was built: as it knows itself, or by its tensors."""
+    for architecture in registry.all():
+        if architecture.build is type(network):
+            config = {
+                name: getattr(network, name, None)
+                for name in signature(architecture.build).parameters
+            }
+            if all(isinstance(value, (bool, int, float, str)) for value in config.values()):
+                return architecture, config
+    return registry.detect(network.state_dict())
