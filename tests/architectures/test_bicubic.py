@@ -8,8 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sr.architectures.bicubic import Bicubic
+from napari_sr.architectures import registry
+from napari_sr.architectures.bicubic import Bicubic, TransposedBicubic
 from napari_sr.imaging import imresize
+from napari_sr.models import load_model
 from tests.architectures.set5 import set5_luma_psnr
 
 
@@ -39,3 +41,19 @@ def test_channels_and_batch_are_independent():
 def test_reproduces_the_published_bicubic_baseline(shared):
     # 33.66 dB with the clipping and rounding of RGB, 33.68 without
     assert set5_luma_psnr(Bicubic(2), shared) == pytest.approx(33.683, abs=0.01)
+
+
+def test_the_edge_sr_files_baseline_is_a_transposed_convolution(shared):
+    model = load_model(shared / "checkpoints" / "esr" / "Bicubic_s2.model")
+    network = model.network(2)
+    assert isinstance(network, TransposedBicubic)
+    # its half-precision kernel and black border cost a little against 33.683
+    assert set5_luma_psnr(network, shared) == pytest.approx(33.663, abs=0.01)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_the_transposed_form_tells_its_scale(scale):
+    network = TransposedBicubic(scale)
+    assert network(torch.rand(1, 1, 5, 6)).shape == (1, 1, 5 * scale, 6 * scale)
+    architecture, config = registry.detect(network.state_dict())
+    assert (architecture.id, config) == ("bicubic-esr", {"scale": scale})

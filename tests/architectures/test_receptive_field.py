@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from napari_sr.architectures import registry
 from napari_sr.architectures.bicubic import Bicubic, TransposedBicubic
 from napari_sr.architectures.ecbsr import ECBSR, PlainECBSR
 from napari_sr.architectures.espcn import ESPCN
@@ -123,3 +124,8 @@ class Blocks(nn.Module):
 
 def test_position_in_the_grid_is_taken_into_account():
     assert halo(Blocks()) >= 3
+
+
+@pytest.mark.parametrize("id", ["imdn", "rfdn", "bsrn", "rlfn"])
+def test_attention_over_the_image_has_no_halo(id):
+    assert halo(registry.get(id).build(scale=2)) is None

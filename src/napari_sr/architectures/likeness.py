@@ -56,7 +56,8 @@ def gain(network: nn.Module, value_range: float = 1.0) -> float:
     Parameters
     ----------
     network : torch.nn.Module
-        In evaluation mode, on the CPU, with ``scale`` and ``in_channels``.
+        In evaluation mode, on the CPU, with ``scale`` and ``in_channels``. One whose scale is 1 gets a
+        picture that was enlarged before.
     value_range : float
         It gets values in ``[0, value_range]``.
 
@@ -67,7 +68,7 @@ def gain(network: nn.Module, value_range: float = 1.0) -> float:
     """
     scale, channels = cast("int", network.scale), cast("int", network.in_channels)
     sharp = dead_leaves(_SIZE).expand(1, channels, _SIZE, _SIZE)
-    small = _resized(sharp, 1 / scale)
+    small = _resized(sharp, 1 / scale) if scale > 1 else _resized(_resized(sharp, 0.5), 2)
     with torch.inference_mode():
         restored = network(small * value_range) / value_range
     ratio = _error(_resized(small, scale), sharp, 2 * scale) / _error(restored, sharp, 2 * scale)

@@ -13,12 +13,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from napari_sr.architectures.frame import FramedNetwork
+
 __all__ = ["halo"]
 
-_STRIP = 18
-"""Breadth of the test strips: a multiple of the stride of attention, above its minimum of 15."""
-_LENGTHS = (130, 1026)
-"""Lengths of the test strips: networks seldom see as far as the first reaches."""
+_BREADTH = 8
+"""Of the test strips, unless the network needs more."""
+_LENGTHS = (130, 258)
+"""Of the test strips: networks seldom see as far as the first reaches."""
 
 
 def halo(network: nn.Module) -> int | None:
@@ -27,16 +29,19 @@ def halo(network: nn.Module) -> int | None:
     Parameters
     ----------
     network : torch.nn.Module
-        With the attributes ``scale`` and ``in_channels``, and ``alignment`` if its response depends on
-        where in a grid a pixel lies. It is not changed.
+        With the attributes ``scale`` and ``in_channels``; ``alignment`` if its response depends on
+        where in a grid a pixel lies, ``minimum_size`` if it cannot take small images. It is not changed.
 
     Returns
     -------
     int or None
         The smallest r such that an input pixel more than r away, along Y or X, from a low-resolution
         pixel cannot influence the ``scale × scale`` block of output pixels there. None where no such
-        radius exists (global statistics) or where it is above 500.
+        radius exists (statistics of the whole image), or where it is above 120, or for strided attention,
+        whose sight is wide but fades: such networks are told where a tile lies instead.
     """
+    if isinstance(network, FramedNetwork) and (network.statistics_layers or network.alignment > 1):
+        return None
     # float64: no fast algorithm (Winograd, FFT, blocked layouts) that would mix neighbouring pixels
     probe = copy.deepcopy(network).cpu().double().eval()
     for length in _LENGTHS:
@@ -59,8 +64,9 @@ def _alignment(network: nn.Module) -> int:
 
 def _reach_from(network: nn.Module, length: int, position: int, vertical: bool) -> int:
     channels = cast("int", network.in_channels)
-    x = torch.full((1, channels, length, _STRIP), 0.5, dtype=torch.float64)
-    x[:, :, position, _STRIP // 2] = torch.nan
+    breadth = max(_BREADTH, cast("int", getattr(network, "minimum_size", 1)))
+    x = torch.full((1, channels, length, breadth), 0.5, dtype=torch.float64)
+    x[:, :, position, breadth // 2] = torch.nan
     with torch.inference_mode():
         y = network(x if vertical else x.mT)
     blocks = _seen(y if vertical else y.mT, length)

@@ -110,6 +110,6 @@ def _unwrapped(tensors: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
     for prefix in _PREFIXES:
-        while state and all(name.startswith(prefix) for name in state):
-            state = {name[len(prefix) :]: value for name, value in state.items()}
+        if state and all(name.startswith(prefix) for name in state):
+            return _without_prefixes({name[len(prefix) :]: value for name, value in state.items()})
     return state

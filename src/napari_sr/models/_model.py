@@ -67,10 +67,11 @@ class Model:
 
     def halo(self, scale: int) -> int | None:
         """Receptive-field radius in low-resolution pixels, or None where it is unbounded."""
-        network = self.network(scale)
+        self._check(scale)
         with self._lock:
             if scale not in self._halos:
-                self._halos[scale] = _halo(network)
+                stated = self.card.checkpoint(scale).halo
+                self._halos[scale] = _halo(self.network(scale)) if stated is None else stated
             return self._halos[scale]
 
     def sha256(self, scale: int) -> str | None:

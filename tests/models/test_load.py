@@ -1,0 +1,284 @@
+"""One function loads whatever the user has in hand, or says in one line why not."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from napari_sr.architectures.bicubic import Bicubic
+from napari_sr.architectures.ecbsr import ECBSR, PlainECBSR
+from napari_sr.architectures.espcn import ESPCN
+from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError, ModelRangeError
+from napari_sr.imaging import imresize
+from napari_sr.models import ModelCard, _catalog, _facts, _load, load_model, save_network
+from napari_sr.models._files import sha256
+
+
+@pytest.fixture
+def espcn():
+    """A small network with weights of its own."""
+    torch.manual_seed(0)
+    return ESPCN(3, D=4, S=5)
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch, espcn):
+    """A folder of weights whose catalog has one model, ``tiny``, at x3."""
+    path = save_network(
+        tmp_path / "tiny-x3.safetensors", espcn, "espcn", {"scale": 3, "D": 4, "S": 5}
+    )
+    (tmp_path / "catalog.toml").write_text(
+        f"""
+[[model]]
+id = "tiny"
+title = "Tiny"
+architecture = "espcn"
+summary = "For tests."
+group = "Small and fast"
+colour = "Y"
+value_range = 255.0
+[[model.checkpoint]]
+scale = 3
+file = "tiny-x3.safetensors"
+sha256 = "{sha256(path)}"
+""",
+        encoding="utf-8",
+    )
+    cards = list(_catalog.read_catalog(tmp_path / "catalog.toml"))
+    monkeypatch.setattr(_load, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(_load, "_LOADED", {})
+    for module in (_load, _facts):
+        monkeypatch.setattr(module, "list_models", lambda: cards)
+    return tmp_path
+
+
+def one_line(caught) -> str:
+    text = str(caught.value)
+    assert "\n" not in text
+    assert len(text) < 400
+    return text
+
+
+def test_bicubic_from_the_catalog_is_the_reference_resampler():
+    model = load_model("bicubic")
+    image = np.random.default_rng(0).random((5, 6))
+    with torch.inference_mode():
+        out = model.network(4)(torch.from_numpy(image).float()[None, None])[0, 0]
+    np.testing.assert_allclose(out, imresize(image, scale=4), atol=1e-6)
+    assert isinstance(model.card, ModelCard)
+    assert model.halo(2) == 2
+    assert model.sha256(2) is None
+
+
+def test_a_model_of_the_catalog_is_loaded_once(weights):
+    model = load_model("tiny")
+    assert load_model("tiny") is model
+    assert load_model(model) is model
+    assert model.network(3) is model.network(3)
+    assert model.sha256(3) == sha256(weights / "tiny-x3.safetensors")
+
+
+def test_networks_are_ready_to_run(weights):
+    network = load_model("tiny").network(3)
+    assert not network.training
+    assert all(
+        not each.requires_grad and each.dtype == torch.float32 for each in network.parameters()
+    )
+
+
+def test_threads_share_one_network(weights):
+    model, seen, start = load_model("tiny"), [], threading.Barrier(4)
+
+    def ask():
+        start.wait()
+        seen.append(model.network(3))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 4
+    assert len(set(map(id, seen))) == 1
+
+
+def test_a_scale_that_is_not_native_is_refused(weights):
+    with pytest.raises(InputError, match="tiny has no native x2; it has x3"):
+        load_model("tiny").network(2)
+
+
+@pytest.mark.parametrize("name", ["bicubik", "BICUBIC", "bi cubic"])
+def test_a_misspelt_id_gets_the_near_ones(name):
+    with pytest.raises(ModelNotFoundError, match=r"did you mean .*bicubic") as caught:
+        load_model(name)
+    one_line(caught)
+
+
+def test_a_path_that_does_not_exist_is_not_taken_for_an_id(tmp_path):
+    for path in (tmp_path / "none.pth", str(tmp_path / "none.pth")):
+        with pytest.raises(ModelNotFoundError, match="no such file"):
+            load_model(path)
+
+
+@pytest.mark.parametrize("model", [3, None, nn.Identity()])
+def test_other_types_are_refused(model):
+    with pytest.raises(InputError, match="an id, a path or a loaded model"):
+        load_model(model)
+
+
+def test_missing_weights_say_what_to_do(weights):
+    (weights / "tiny-x3.safetensors").unlink()
+    with pytest.raises(ModelNotFoundError, match=r"tiny x3 .* missing; reinstall"):
+        load_model("tiny").network(3)
+
+
+def test_weights_that_changed_are_refused(weights):
+    path = weights / "tiny-x3.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(ModelLoadError, match="wrong SHA-256"):
+        load_model("tiny").network(3)
+
+
+def test_a_card_with_the_wrong_scale_is_found_out(weights, monkeypatch):
+    (card,) = _load.list_models()
+    (row,) = card.checkpoints
+    wrong = dataclasses.replace(card, checkpoints=(dataclasses.replace(row, scale=4),))
+    monkeypatch.setattr(_load, "list_models", lambda: [wrong])
+    with pytest.raises(ModelLoadError, match="is x3, its card says x4"):
+        load_model("tiny").network(4)
+
+
+def test_a_file_of_the_catalog_is_known_wherever_it_lies(weights, tmp_path):
+    copy = tmp_path / "renamed.safetensors"
+    copy.write_bytes((weights / "tiny-x3.safetensors").read_bytes())
+    model = load_model(copy)
+    assert (model.id, model.card.value_range, model.scales) == ("tiny", 255, (3,))
+
+
+def test_our_own_files_need_no_guess(tmp_path):
+    network = PlainECBSR(2, m=1, c=4)
+    path = save_network(
+        tmp_path / "mine.safetensors",
+        network,
+        "ecbsr-plain",
+        {"scale": 2, "m": 1, "c": 4},
+        value_range=255,
+        colour="grey",
+        training_data="beads",
+    )
+    card = load_model(str(path)).card
+    assert (card.id, card.group, card.value_range, card.colour) == ("mine", "Mine", 255, "grey")
+    assert card.training_data == "beads"
+    assert "as the file says" in card.summary
+
+
+def test_the_train_form_is_merged(tmp_path):
+    torch.manual_seed(0)
+    network = ECBSR(2, m=1, c=4)
+    torch.save({"params": network.state_dict()}, tmp_path / "ecbsr.pth")
+    loaded = load_model(tmp_path / "ecbsr.pth", value_range=1).network(2)
+    assert isinstance(loaded, PlainECBSR)
+    x = torch.rand(1, 1, 8, 9)
+    torch.testing.assert_close(loaded(x), network(x), atol=1e-5, rtol=0)
+
+
+def test_half_precision_files_are_run_in_float32(tmp_path, espcn):
+    torch.save(espcn.half().state_dict(), tmp_path / "half.pth")
+    network = load_model(tmp_path / "half.pth", value_range=1).network(3)
+    assert next(network.parameters()).dtype == torch.float32
+
+
+def broken(state, how):
+    """A state dict that is nearly ESPCN's."""
+    name = "net.2.weight"
+    if how == "missing":
+        return {key: value for key, value in state.items() if key != name}
+    if how == "unexpected":
+        return {**state, "net.9.weight": torch.zeros(1)}
+    replacement = torch.zeros(5, 4, 5, 7) if how == "wrong shape" else state[name] * torch.nan
+    return {**state, name: replacement}
+
+
+@pytest.mark.parametrize("how", ["missing", "unexpected", "wrong shape", "NaN"])
+def test_what_does_not_fit_is_listed(tmp_path, espcn, how):
+    """Our own files say what they should be, so that the difference can be said."""
+    path = tmp_path / "x.safetensors"
+    header = {"architecture": "espcn", "config": '{"scale": 3, "D": 4, "S": 5}'}
+    save_file(broken(espcn.state_dict(), how), path, header)
+    with pytest.raises(
+        ModelLoadError, match=rf"does not fit espcn \(scale=3.*{how}.*net\."
+    ) as caught:
+        load_model(path)
+    one_line(caught)
+
+
+def test_a_long_list_is_shortened(tmp_path):
+    state = PlainECBSR(2, m=9, c=4).state_dict()
+    path = tmp_path / "x.safetensors"
+    save_file(
+        {"backbone.0.act.weight": state["backbone.0.act.weight"]},
+        path,
+        {"architecture": "ecbsr-plain"},
+    )
+    with pytest.raises(ModelLoadError, match=r"missing .* \(\d+ in all\)") as caught:
+        load_model(path)
+    one_line(caught)
+
+
+@pytest.mark.parametrize(
+    ("header", "complaint"),
+    [
+        ({"architecture": "espcm"}, "did you mean espcn"),
+        ({"architecture": "espcn", "config": "{"}, "configuration is damaged"),
+        ({"architecture": "espcn", "config": "[1]"}, "should be a table"),
+        ({"architecture": "espcn", "config": '{"width": 3}'}, r"cannot be built with .*width"),
+        ({"architecture": "espcn", "config": '{"scale": -1}'}, "x.safetensors: "),
+    ],
+)
+def test_headers_that_lie_are_found_out(tmp_path, espcn, header, complaint):
+    path = tmp_path / "x.safetensors"
+    save_file(espcn.state_dict(), path, header)
+    with pytest.raises(ModelLoadError, match=complaint) as caught:
+        load_model(path)
+    one_line(caught)
+
+
+def test_an_empty_checkpoint_says_so(tmp_path):
+    torch.save({"epoch": 3}, tmp_path / "x.pth")
+    with pytest.raises(ModelLoadError, match="no known architecture has these parameters: none"):
+        load_model(tmp_path / "x.pth")
+
+
+def test_what_the_user_says_goes(weights):
+    model = load_model("tiny", value_range=1, colour="grey")
+    assert (model.card.value_range, model.card.colour) == (1, "grey")
+    assert load_model("tiny").card.value_range == 255
+    assert load_model("tiny").network(3) is model.network(3)
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"value_range": 100}, "value_range must be 1 or 255"),
+        ({"value_range": 0}, "value_range must be 1 or 255"),
+        ({"colour": "blue"}, "colour must be one of"),
+        ({"colour": "RGB"}, "does not fit"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(weights, tmp_path, espcn, options, complaint):
+    torch.save(espcn.state_dict(), tmp_path / "x.pth")
+    for model in ("tiny", tmp_path / "x.pth"):
+        with pytest.raises(ModelRangeError, match=complaint):
+            load_model(model, **options)
+
+
+def test_the_networks_of_bicubic_are_exactly_what_is_built():
+    assert isinstance(load_model("bicubic").network(8), Bicubic)
