@@ -65,7 +65,7 @@ class ImageFile:
             given = tuple(getattr(self, key)) or (default,) * self.data.ndim
             if len(given) != self.data.ndim:
                 raise InputError(f"{key} has {len(given)} values for the axes {self.axes!r}")
-            object.__setattr__(self, key, given)
+            object.__setattr__(self, key, tuple(type(default)(value) for value in given))
 
     @property
     def rgb(self) -> bool:

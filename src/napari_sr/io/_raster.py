@@ -170,12 +170,13 @@ def _opencv() -> ModuleType:
 @contextmanager
 def _quiet(cv2: ModuleType) -> Iterator[None]:
     """Keep OpenCV from printing what is raised anyway."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    logging = cv2.utils.logging
+    level = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     try:
         yield
     finally:
-        cv2.setLogLevel(level)
+        logging.setLogLevel(level)
 
 
 _DECODERS: dict[str, Callable[[bytes], NDArray[Any]]] = {

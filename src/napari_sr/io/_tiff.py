@@ -62,7 +62,7 @@ def read_tiff(
         raise
     except OSError as error:
         raise FileReadError(f"{path}: {error.strerror or error}") from error
-    except (RuntimeError, ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # tifffile meets damaged bytes with errors of many kinds
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FileReadError(f"{path.name}: damaged TIFF ({reason})") from error
 

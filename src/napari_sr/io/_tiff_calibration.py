@@ -121,7 +121,7 @@ def _imagej(found: Mapping[str, Any], page: Any) -> dict[str, AxisScale]:
         if size is not None:
             # ImageJ counts the origin in pixels from the corner of the image
             origin = -float(found.get(f"{axis.lower()}origin", 0.0)) * size
-            axes[axis] = AxisScale(size, unit, origin)
+            axes[axis] = AxisScale(size, unit, _rounded(origin))
     if interval := _positive(found.get("finterval")):
         axes["T"] = AxisScale(interval, unit_name(str(found.get("tunit", "s"))))
     return axes
@@ -132,7 +132,9 @@ def _imagej_channels(found: Mapping[str, Any], count: int) -> tuple[Channel, ...
     labels = found.get("Labels") or []
     if count == 1 and "min" in found and "max" in found:
         ranges = (found["min"], found["max"])
-    names = labels if len(labels) == count else [None] * count
+    # slices are labelled, not channels; ours repeat from channel to channel
+    repeat = count > 0 and labels == labels[:count] * (len(labels) // count)
+    names = labels[:count] if labels and repeat else [None] * count
     colours = ["#{:02x}{:02x}{:02x}".format(*lut[:, -1]) for lut in luts]
     colours = colours if len(colours) == count else []
     windows = list(zip(ranges[::2], ranges[1::2], strict=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,10 @@ def _imagej_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict
     if len(image.channels) == 1 and (window := image.channels[0].window):
         metadata |= {"min": window[0], "max": window[1]}
     if "C" in axes:
-        metadata |= {"mode": "composite"} | _imagej_channels(image, axes, shape)
+        few = shape[axes.index("C")] <= 7  # more cannot be shown over each other
+        metadata |= {"mode": "composite" if few else "grayscale"} | _imagej_channels(
+            image, axes, shape
+        )
     return {"metadata": metadata, "resolution": _resolution(sizes["X"], sizes["Y"])}
 
 
@@ -71,17 +75,20 @@ def _imagej_channels(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dic
     if windows and all(windows):
         found["Ranges"] = tuple(limit for window in windows if window for limit in window)
     names = [c.name for c in image.channels]
-    planes = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis in "TZC"]))
-    if names and all(names) and planes == len(names):
-        found["Labels"] = names
+    if names and all(names):  # for each plane, channels being the fastest of the stack axes
+        found["Labels"] = names * (_planes(axes, shape) // len(names))
     return found
+
+
+def _planes(axes: str, shape: tuple[int, ...]) -> int:
+    return prod(n for axis, n in zip(axes, shape, strict=True) if axis in "TZC")
 
 
 def _ome_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": axes, "Creator": f"{CREATOR} {__version__}"}
     metadata |= {"Name": image.name} if image.name else {}
     for axis in "XYZ":
-        if axis in axes and image.of("units", axis) != PIXEL:
+        if axis in axes and _calibrated(image, axis):
             metadata[f"PhysicalSize{axis}"] = image.of("scale", axis)
             metadata[f"PhysicalSize{axis}Unit"] = _ome_unit(image.of("units", axis))
     if "T" in axes and image.of("units", "T") != PIXEL:
@@ -92,6 +99,12 @@ def _ome_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[st
         metadata["Channel"] = _ome_channels(image)
     metadata |= _ome_positions(image, axes, shape)
     return {"metadata": metadata} | _centimetres(image)
+
+
+def _calibrated(image: ImageFile, axis: str) -> bool:
+    """Whether more is known of an axis than that it has pixels."""
+    known = [image.of(key, axis) for key in ("scale", "translation", "units")]
+    return known != [1.0, 0.0, PIXEL]
 
 
 def _ome_channels(image: ImageFile) -> dict[str, Any]:
@@ -106,10 +119,10 @@ def _ome_channels(image: ImageFile) -> dict[str, Any]:
 
 def _ome_positions(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """World position of the first pixel, as the stage position of every plane."""
-    planes = int(np.prod([n for axis, n in zip(axes, shape, strict=True) if axis in "TZC"]))
+    planes = _planes(axes, shape)
     plane: dict[str, Any] = {}
     for axis in "XYZ":
-        if axis in axes and image.of("translation", axis) and image.of("units", axis) != PIXEL:
+        if axis in axes and image.of("translation", axis):
             plane[f"Position{axis}"] = [image.of("translation", axis)] * planes
             plane[f"Position{axis}Unit"] = [_ome_unit(image.of("units", axis))] * planes
     return {"Plane": plane} if plane else {}

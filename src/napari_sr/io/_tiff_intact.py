@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from struct import error as StructError
 from struct import unpack
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ def check_pixels(path: Path, series: Any) -> None:
         If pixels lie beyond the end.
     """
     keyframe = series.keyframe
+    if len(keyframe.dataoffsets) < prod(keyframe.chunked):
+        raise FileReadError(f"{path.name}: damaged TIFF, its size and its pixels do not match")
     if series.dataoffset is not None:
         if series.dataoffset + series.nbytes > keyframe.parent.filehandle.size:
             raise _truncated(path)
