@@ -14,7 +14,7 @@ import napari_sr
 from napari_sr import upscale
 from napari_sr.errors import InputError
 from napari_sr.imaging import parse_axes
-from napari_sr.layers import snapshot, upscale_layer, upscale_layer_steps
+from napari_sr.layers import plan_snapshot, snapshot, upscale_layer, upscale_layer_steps
 from napari_sr.layers._axes import layer_axes
 from napari_sr.layers._geometry import finer_coordinates, finer_grid, finer_plane
 
@@ -314,3 +314,13 @@ def test_planes_in_the_data_stay_where_they_are_in_the_world():
     clipping = upscaled.experimental_clipping_planes[0]
     np.testing.assert_allclose(upscaled.data_to_world(clipping.position), expected)
     assert clipping.enabled
+
+
+@settings(max_examples=40, deadline=None)
+@given(size=st.tuples(*[st.integers(1, 90)] * 2), scale=st.tuples(*[st.floats(1, 9)] * 2))
+def test_the_shape_told_beforehand_is_that_of_the_plan(size, scale):
+    """What the widget says before PyTorch is loaded is what the engine will do."""
+    source = snapshot(image_layer((2, *size), rgb=False))
+    assert (
+        source.out_shape(scale) == plan_snapshot(source, scale, "bicubic", measure=False).out_shape
+    )

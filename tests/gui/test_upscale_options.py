@@ -55,9 +55,8 @@ def test_the_plan_says_before_the_click_what_comes_after_it(desk, noise):
     """Shape, type and bytes of the output and the tiles; anew whenever an option changes."""
     desk.add(noise(100, 130, dtype=np.uint16), name="a")
     desk.choose(scale=2.5, tile=64)
-    desk.until(lambda: "250 × 325" in desk.plan)
-    assert "100 × 130 → 250 × 325" in desk.plan
-    assert "uint16" in desk.plan
+    desk.until(lambda: "100 × 130 → 250 × 325, uint16" in desk.plan)
+    desk.until(lambda: "tiles" in desk.plan)
     assert "6 tiles of 64 × 64" in desk.plan
     desk.click()
     desk.finish()

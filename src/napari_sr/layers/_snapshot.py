@@ -57,6 +57,23 @@ class LayerSnapshot:
         along = {"Y": float(scale[0]), "X": float(scale[1])}
         return tuple(along.get(axis, 1.0) for axis in self.axes if axis != "S")
 
+    def out_shape(self, scale: Sequence[float]) -> tuple[int, ...]:
+        """Shape of the upscaled data, as the engine will make it.
+
+        Parameters
+        ----------
+        scale : (float, float)
+            Along Y and X.
+
+        Returns
+        -------
+        tuple of int
+            ``round(size · scale)`` along Y and X, at least 1.
+        """
+        factors = (*self.factors(scale), 1.0)
+        shape = zip(self.data.shape, factors, strict=False)
+        return tuple(max(1, round(size * factor)) for size, factor in shape)
+
     def layer(self, data: Any, scale: Sequence[float], *, suffix: str, record: Any) -> Image:
         """The upscaled layer: as this one, at the same place in the world, of finer pixels.
 

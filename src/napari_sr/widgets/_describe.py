@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from napari_sr.widgets._texts import NOTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import DTypeLike
 
     from napari_sr.inference import Plan
     from napari_sr.models import ModelCard
@@ -19,6 +23,7 @@ __all__ = [
     "describe_plan",
     "describe_progress",
     "describe_provenance",
+    "describe_result",
     "describe_seconds",
 ]
 
@@ -47,6 +52,26 @@ def describe_shape(shape: Iterable[int]) -> str:
     return " × ".join(str(size) for size in shape)
 
 
+def describe_result(before: Sequence[int], after: Sequence[int], dtype: DTypeLike) -> str:
+    """What will come out.
+
+    Parameters
+    ----------
+    before, after : sequence of int
+        Shape of the input and of the output.
+    dtype : dtype
+        Of both.
+
+    Returns
+    -------
+    str
+        Two shapes, type and bytes of the output, in one line.
+    """
+    kind = np.dtype(dtype)
+    size = describe_bytes(math.prod(after) * kind.itemsize)
+    return f"{describe_shape(before)} → {describe_shape(after)}, {_together(kind.name)}, {size}"
+
+
 def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
     """What will happen, in two lines.
 
@@ -60,12 +85,11 @@ def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
     Returns
     -------
     str
-        Output shape, type and bytes; then tiles, device, precision and time.
+        As `describe_result`; then tiles, device, precision and time.
     """
-    result = f"{describe_shape(plan.in_shape)} → {describe_shape(plan.out_shape)}"
-    size = f"{plan.dtype.name}, {describe_bytes(plan.bytes_out)}"
+    result = describe_result(plan.in_shape, plan.out_shape, plan.dtype)
     work = [_tiles(plan), f"{plan.device} {plan.precision}", _duration(plan, lazy)]
-    return f"{result}\n{size}, {', '.join(part for part in work if part)}"
+    return f"{result}\n{', '.join(part for part in work if part)}"
 
 
 def _tiles(plan: Plan) -> str:

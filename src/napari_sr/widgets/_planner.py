@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sr.errors import NapariSRError
 from napari_sr.layers import plan_snapshot, snapshot
-from napari_sr.widgets._describe import describe_plan
+from napari_sr.widgets._describe import describe_plan, describe_result
 from napari_sr.widgets._jobs import Job, SerialThread
 from napari_sr.widgets._report import sentence
 from napari_sr.widgets._texts import NOTES
@@ -78,7 +78,7 @@ class Planner(QObject):
         except NapariSRError as error:
             self.planned.emit(sentence(error))
             return
-        self.planned.emit(NOTES["planning"])
+        self.planned.emit(f"{_result(source, self._form.scale.value)}\n{NOTES['planning']}")
         self._form.lazy.setVisible(source.lazy)
         self._lazy = source.lazy and self._form.lazy.isChecked()
         self._job = _PLANNING.submit(Job(partial(_steps, source, self._form.options)))
@@ -95,6 +95,12 @@ class Planner(QObject):
             self.planned.emit(sentence(job.error))
         else:
             self.planned.emit(describe_plan(job.result, lazy=self._lazy))
+
+
+def _result(source: LayerSnapshot, scale: float) -> str:
+    """What can be said at once, before PyTorch is there."""
+    after = source.out_shape((scale, scale))
+    return describe_result(source.data.shape, after, source.data.dtype)
 
 
 def _steps(source: LayerSnapshot, options: dict[str, Any]) -> Generator[list[str], None, Plan]:
