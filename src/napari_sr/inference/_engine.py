@@ -67,7 +67,9 @@ def run(plan: Plan, image: ArrayLike) -> Run:
         check_output(dataclasses.replace(plan, scale=plan.scale))
         raise
     source, sink = Frames(array, plan.axes), Frames(out, plan.out_axes)
-    ranges = measure_ranges(source, plan.axes, plan.dtype, plan.intensity_range)
+    ranges = measure_ranges(
+        source.by_channel(plan.axes.channels), plan.axes, plan.dtype, plan.intensity_range
+    )
     tiles = cut_tiles(len(source), *source.bounds, plan.tile)
     yield from Sweep(plan, source, ranges, sink).run(tiles)
     return out

@@ -25,13 +25,17 @@ class Frames:
         Of `array`.
     origin : tuple of int
         Row and column of the whole image at which the block begins.
+    channel : int
+        Channel of the whole stack at which it begins.
     """
 
-    def __init__(self, array: NDArray[Any], axes: Axes, origin: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self, array: NDArray[Any], axes: Axes, origin: tuple[int, int] = (0, 0), channel: int = 0
+    ) -> None:
         view = array.transpose(axes.order)
         self._view = view if "S" in axes.letters else np.expand_dims(view, -3)
         self._stack = axes.stack_shape
-        self._origin = origin
+        self._origin, self._channel = origin, channel
         letters = [axes.letters[i] for i in axes.stack]
         self._channel_axis = letters.index("C") if "C" in letters else None
 
@@ -47,7 +51,17 @@ class Frames:
 
     def channel(self, frame: int) -> int:
         """Channel of a frame."""
-        return 0 if self._channel_axis is None else int(self._index(frame)[self._channel_axis])
+        if self._channel_axis is None:
+            return 0
+        return self._channel + int(self._index(frame)[self._channel_axis])
+
+    def by_channel(self, channels: int) -> list[list[NDArray[Any]]]:
+        """Views of the whole frames of each channel, shape (samples, Y, X)."""
+        whole = self.bounds
+        images: list[list[NDArray[Any]]] = [[] for _ in range(channels)]
+        for frame in range(len(self)):
+            images[self.channel(frame)].append(self.read(frame, *whole))
+        return images
 
     def read(self, frame: int, y: Span, x: Span) -> NDArray[Any]:
         """View of a part of a frame, shape (samples, Y, X), counted in the whole image."""

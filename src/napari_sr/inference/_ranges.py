@@ -11,9 +11,10 @@ from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, robust_range
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from napari_sr.inference._frames import Frames
 
 _SAFE = 1e30
 
@@ -46,14 +47,17 @@ def fixed_range(axes: Axes, dtype: np.dtype[Any]) -> tuple[float, float] | None:
 
 
 def measure_ranges(
-    frames: Frames, axes: Axes, dtype: np.dtype[Any], given: tuple[float, float] | None = None
+    channels: Sequence[list[NDArray[Any]]],
+    axes: Axes,
+    dtype: np.dtype[Any],
+    given: tuple[float, float] | None = None,
 ) -> Ranges:
     """Find the ranges of a stack.
 
     Parameters
     ----------
-    frames : Frames
-        All of the stack, or a sample of it.
+    channels : sequence of lists of arrays, shape (samples, Y, X)
+        The images of each channel, or a sample of them.
     axes : Axes
         Of the stack.
     dtype : numpy.dtype
@@ -66,18 +70,18 @@ def measure_ranges(
     Ranges
         The given range; or that of RGB by convention; else the robust range of each channel, common to R, G and B.
         Channels of one colour only keep it exactly: their range has no length.
+
+    Raises
+    ------
+    InputError
+        If intensities are too far apart for float64.
     """
-    low = np.zeros((axes.channels, axes.samples))
-    high = np.zeros((axes.channels, axes.samples))
-    y, x = frames.bounds
-    for channel in range(axes.channels):
-        mine = [frames.read(i, y, x) for i in range(len(frames)) if frames.channel(i) == channel]
-        for sample, ends in enumerate(
-            _channel_ranges(mine, axes, given or fixed_range(axes, dtype))
-        ):
-            low[channel, sample], high[channel, sample] = ends
-    if not np.isfinite(high - low).all():
-        raise InputError("intensities span more than float64 can hold; scale the image down first")
+    known = given or fixed_range(axes, dtype)
+    ends = np.array([_channel_ranges(images, axes, known) for images in channels])
+    low, high = ends[..., 0], ends[..., 1]
+    with np.errstate(over="ignore"):
+        if not np.isfinite(high - low).all():
+            raise InputError("intensities span more than float64 can hold; divide the image first")
     return Ranges(low, high)
 
 

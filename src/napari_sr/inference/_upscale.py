@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.inference._engine import Run, run
+from napari_sr.inference._lazy import as_dask, enlarge_lazily, is_lazy
 from napari_sr.inference._planner import TileOption, plan
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ def upscale(
     progress: Callable[[int, int], None] | None = None,
     *,
     intensity_range: tuple[float, float] | None = None,
-) -> NDArray[Any]:
+) -> Any:
     """Enlarge an image or a stack of images with a network.
 
     Parameters
     ----------
-    image : array_like
+    image : array_like, dask array or Zarr array
         Two dimensions or more, of bool, integers or floating point, of any range; not changed. NaN and infinities
         are allowed.
     scale : float or pair of float
@@ -64,8 +65,9 @@ def upscale(
 
     Returns
     -------
-    array
-        Y and X are ``round(size · scale)`` long; axes and dtype are those of the image.
+    array, or dask array for dask and Zarr arrays
+        Y and X are ``round(size · scale)`` long; axes and dtype are those of the image. A dask array is computed
+        where it is looked at, and `progress` is not called.
 
     Raises
     ------
@@ -78,7 +80,8 @@ def upscale(
     ModelNotFoundError, ModelLoadError
         If the model cannot be had.
     """
-    array = np.asarray(image)
+    lazy = is_lazy(image)
+    array = as_dask(image) if lazy else np.asarray(image)
     planned = plan(
         array,
         scale,
@@ -90,7 +93,7 @@ def upscale(
         ensemble,
         intensity_range=intensity_range,
     )
-    return _drive(run(planned, array), progress)
+    return enlarge_lazily(planned, array) if lazy else _drive(run(planned, array), progress)
 
 
 def _drive(steps: Run, progress: Callable[[int, int], None] | None) -> NDArray[Any]:
