@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,6 +10,9 @@ import pytest
 
 from napari_sr.errors import FileReadError, InputError
 from napari_sr.evaluation import Pair, cut_and_shrink, find_pairs, read_pair, read_rgb
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def write(path: Path, shape: tuple[int, ...] = (12, 16, 3), dtype: str = "uint8") -> Path:
@@ -53,7 +56,7 @@ def test_a_missing_or_ambiguous_small_image_is_named(tmp_path):
         find_pairs(tmp_path / "hr", 2, tmp_path / "lr")
     write(tmp_path / "lr" / "birdx2.png")
     write(tmp_path / "lr" / "bird_x2.png")
-    with pytest.raises(InputError, match="found birdx2.png, bird_x2.png|bird_x2.png, birdx2.png"):
+    with pytest.raises(InputError, match=r"found bird_x2\.png, birdx2\.png"):
         find_pairs(tmp_path / "hr", 2, tmp_path / "lr")
 
 

@@ -19,6 +19,7 @@ def info(json: Json = False) -> None:
         "versions": versions(),
         "devices": devices(),
         "models": catalog(),
+        "sample images": samples(),
     }
     if json:
         print_json(facts)
@@ -85,6 +86,19 @@ def catalog() -> dict[str, str]:
         "catalog": f"{len(list_models())} models",
         "bundled": str(files("napari_sr").joinpath("weights")),
     }
+
+
+def samples() -> dict[str, str]:
+    """Real images that are there without a download.
+
+    Returns
+    -------
+    dict
+        Id to title; napari opens them from its menu.
+    """
+    from napari_sr.io import SAMPLES
+
+    return {name: sample.title for name, sample in SAMPLES.items()}
 
 
 def _cpu() -> str:

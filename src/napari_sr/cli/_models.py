@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_sr.cli import _export
+from napari_sr.cli import _options as options
+from napari_sr.cli._card import card_facts, card_lines, cost_facts
 from napari_sr.cli._console import print_json, show_table
-from napari_sr.cli._options import Json
 
 if TYPE_CHECKING:
     from napari_sr.models import ModelCard
@@ -22,7 +23,7 @@ app.command()(_export.export)
 
 
 @app.command("list")
-def list_(json: Json = False) -> None:
+def list_(json: options.Json = False) -> None:
     """List the models in the catalog."""
     from napari_sr.models import list_models
 
@@ -40,34 +41,19 @@ def list_(json: Json = False) -> None:
 @app.command()
 def info(
     model: Annotated[str, typer.Argument(help="Id from `models list`, or path of a checkpoint.")],
-    json: Json = False,
+    value_range: options.ValueRange = None,
+    colour: options.Colour = None,
+    json: options.Json = False,
 ) -> None:
-    """Show the card of a model: source, licence, paper, size, scores."""
-    from napari_sr.models import load_model
-
-    card = load_model(model).card
+    """Show the card of a model: source, licence, paper, size, scores, cost."""
+    loaded = options.load(model, value_range, colour)
     if json:
-        print_json(card_facts(card))
+        print_json(
+            {**card_facts(loaded.card), "costs": [cost_facts(loaded, s) for s in loaded.scales]}
+        )
         return
-    _show_card(card)
-
-
-def card_facts(card: ModelCard) -> dict[str, Any]:
-    """Everything on a card as plain values.
-
-    Parameters
-    ----------
-    card : ModelCard
-        Of any model.
-
-    Returns
-    -------
-    dict
-        Field to value.
-    """
-    from dataclasses import asdict
-
-    return asdict(card)
+    for line in card_lines(loaded):
+        typer.echo(line)
 
 
 def _row(card: ModelCard) -> list[str]:
@@ -88,35 +74,3 @@ def _span(values: list[str]) -> str:
 
 def _count(number: int) -> str:
     return f"{number / 1000:.1f}k" if number >= 1000 else str(number)
-
-
-def _show_card(card: ModelCard) -> None:
-    facts = {
-        "title": card.title,
-        "good for": card.summary,
-        "group": card.group,
-        "architecture": card.architecture,
-        "colour": f"{card.colour}, values 0 to {card.value_range:g}",
-        "licence": card.licence,
-        "source": card.source,
-        "paper": card.paper,
-        "trained on": card.training_data,
-    }
-    typer.echo(card.id)
-    for name, value in facts.items():
-        typer.echo(f"  {name:<13} {value or 'not stated'}")
-    show_table(
-        "Checkpoints",
-        ["scale", "parameters", "halo px", "scores (PSNR dB / SSIM)", "file", "sha256"],
-        [
-            [
-                f"x{each.scale}",
-                f"{each.parameters or 0:,}",
-                "–" if each.halo is None else str(each.halo),
-                ", ".join(f"{k} {p:.3f} / {s:.4f}" for k, (p, s) in each.scores.items()) or "–",
-                each.file or "–",
-                each.sha256 or "–",
-            ]
-            for each in card.checkpoints
-        ],
-    )

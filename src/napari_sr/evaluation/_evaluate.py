@@ -84,7 +84,7 @@ def evaluate(
     from napari_sr.inference import upscale
     from napari_sr.models import load_model
 
-    if scale != int(scale) or scale < 2:
+    if scale < 2 or not float(scale).is_integer():
         raise InputError(f"scale must be a whole number of at least 2 to be measured, not {scale}")
     loaded, rows, seconds = load_model(model), [], 0.0
     way = choose_protocol(protocol, loaded.card)
