@@ -61,7 +61,7 @@ def test_rgb_and_alpha(samples):
 def test_nothing_is_read_before_somebody_looks_and_then_only_there():
     seen = []
 
-    def read(block, block_info=None):
+    def read(block_info=None):
         seen.append(block_info[None]["chunk-location"])
         return np.full((1, 24, 24), 3.0)
 

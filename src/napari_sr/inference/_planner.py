@@ -106,15 +106,16 @@ def plan(
 
 
 def _describe(image: Any, axes: str | None, dtype: DTypeLike | None) -> tuple[Axes, np.dtype[Any]]:
-    shape = (
-        tuple(image) if isinstance(image, (tuple, list)) and dtype is not None else np.shape(image)
-    )
-    kind = check_dtype(
-        dtype if dtype is not None else getattr(image, "dtype", np.asarray(image).dtype)
-    )
+    if dtype is not None and isinstance(image, (tuple, list)):
+        shape = tuple(image)
+    else:
+        # Nothing of a lazy array may be read.
+        known = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)
+        shape, dtype = tuple(known.shape), known.dtype
+    kind = check_dtype(dtype)
     parsed = parse_axes(axes, shape)
     if 0 in shape:
-        raise InputError(f"the image is empty: its shape is {tuple(shape)}")
+        raise InputError(f"the image is empty: its shape is {shape}")
     return parsed, kind
 
 

@@ -46,6 +46,14 @@ def fixed_range(axes: Axes, dtype: np.dtype[Any]) -> tuple[float, float] | None:
     return (0.0, 1.0) if dtype.kind in "fb" else None
 
 
+def known_ranges(known: tuple[float, float], axes: Axes, dtype: np.dtype[Any]) -> Ranges:
+    """Ranges of a stack of which nothing is to be read: the known one for colours, all that exists for alpha."""
+    full = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
+    ends = [known] * axes.colours + [full] * (axes.samples - axes.colours)
+    low, high = np.tile(np.array(ends, np.float64), (axes.channels, 1, 1)).transpose(2, 0, 1)
+    return Ranges(low, high)
+
+
 def measure_ranges(
     channels: Sequence[list[NDArray[Any]]],
     axes: Axes,

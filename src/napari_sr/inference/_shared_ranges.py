@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr.inference._ranges import Ranges, fixed_range, measure_ranges
+from napari_sr.inference._ranges import Ranges, fixed_range, known_ranges, measure_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,13 +52,12 @@ class SharedRanges:
     def _measure(self) -> Ranges:
         plan = self._plan
         known = plan.intensity_range or fixed_range(plan.axes, plan.dtype)
+        if known:
+            return known_ranges(known, plan.axes, plan.dtype)
         views = [self._channel(channel) for channel in range(plan.axes.channels)]
         small = sum(view.size for view in views) <= _WHOLE
-        if known and not small and plan.axes.samples in (1, 3):
-            shape = (plan.axes.channels, plan.axes.samples)
-            return Ranges(*(np.full(shape, end) for end in known))
         parts = [_read_all(view) if small else _read_some(view) for view in views]
-        return measure_ranges(parts, plan.axes, plan.dtype, plan.intensity_range)
+        return measure_ranges(parts, plan.axes, plan.dtype)
 
     def _channel(self, channel: int) -> da.Array:
         """One channel, shape (stack..., samples, Y, X)."""
