@@ -39,10 +39,15 @@ def _filter_bank(scale: int) -> Tensor:
     return torch.einsum("iy,jx->ijyx", rows, rows).reshape(scale**2, 1, *2 * taps.shape)
 
 
-def _mirrored(length: int, device: torch.device) -> Tensor:
-    """Extend the indices of an axis by the radius, mirrored with the edge pixel as MATLAB does."""
-    index = torch.arange(-_RADIUS, length + _RADIUS, device=device) % (2 * length)
-    return torch.minimum(index, 2 * length - 1 - index)
+def _mirrored(x: Tensor) -> Tensor:
+    """Extend the last axis by the radius, mirrored with the edge pixel as MATLAB does.
+
+    Slices rather than indices: made indices would tie a traced network to the device that it was traced on.
+    """
+    # repeating the edge gives an axis of one pixel a second one, and changes nothing otherwise
+    first = functional.pad(x[..., :_RADIUS], (0, 1, 0, 0), mode="replicate")[..., :_RADIUS]
+    last = functional.pad(x[..., -_RADIUS:], (1, 0, 0, 0), mode="replicate")[..., -_RADIUS:]
+    return torch.cat([first.flip(-1), x, last.flip(-1)], dim=-1)
 
 
 class Bicubic(nn.Module):
@@ -72,9 +77,7 @@ class Bicubic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``."""
         n, channels, height, width = x.shape
-        x = x.index_select(2, _mirrored(height, x.device)).index_select(
-            3, _mirrored(width, x.device)
-        )
+        x = _mirrored(_mirrored(x.transpose(2, 3)).transpose(2, 3))
         x = x.reshape(n * channels, 1, height + 2 * _RADIUS, width + 2 * _RADIUS)
         y = functional.pixel_shuffle(functional.conv2d(x, self.bank.to(x.dtype)), self.scale)
         return y.reshape(n, channels, height * self.scale, width * self.scale)

@@ -36,10 +36,11 @@ _REACHING = re.compile(r"\b(save|from_file|load_tensor|rpc_async|rpc_sync|rpc_re
 
 @contextmanager
 def old_on_purpose() -> Iterator[None]:
-    """Silence what is said of every use of TorchScript, and the tracer's guesses, which are checked by running."""
+    """Silence what is said of every use, and the guesses of tracer and exporter, which are checked by running."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
+        warnings.filterwarnings("ignore", message="Constant folding", category=UserWarning)
         yield
 
 
