@@ -8,6 +8,9 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_sr import __version__
+from napari_sr.cli._large import by_blocks, goes_by_blocks
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from napari_sr.cli._options import Factor, Tile
     from napari_sr.inference import Plan
     from napari_sr.io import ImageFile
+    from napari_sr.io._image_file import Array
     from napari_sr.models import Model
 
 _log = logging.getLogger("napari_sr")
@@ -57,7 +61,7 @@ def upscale_file(
         Told tiles done and in all; None to stop after the plan.
     """
     from napari_sr.inference import plan
-    from napari_sr.io import read_image, write_image
+    from napari_sr.io import read_image
 
     image = _relabelled(read_image(job.source), settings.axes)
     if (count := image.metadata.get("series", 1)) > 1:
@@ -76,19 +80,21 @@ def upscale_file(
     planned(chosen)
     if progress is not None:
         _try_output(job, image)
-        write_image(job.target, enlarged(image, _run(chosen, image.data, progress), chosen.scale))
+        if goes_by_blocks(chosen, image.data, job.target):
+            result = by_blocks(chosen, image.data, progress)
+        else:
+            result = _run(chosen, image.data, progress)
+        _write(job, enlarged(image, result, chosen.scale), chosen)
 
 
-def enlarged(
-    image: ImageFile, data: np.ndarray[Any, Any], factors: tuple[float, float]
-) -> ImageFile:
+def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> ImageFile:
     """The file that an upscaled image is: smaller pixels in the same place.
 
     Parameters
     ----------
     image : ImageFile
         The input.
-    data : array
+    data : array or dask array
         The result, axes as in the input.
     factors : tuple of float
         Output pixels per input pixel along Y and X.
@@ -105,6 +111,33 @@ def enlarged(
     shift = [size * (1 / f - 1) / 2 for size, f in zip(image.scale, factor, strict=True)]
     translation = tuple(t + s for t, s in zip(image.translation, shift, strict=True))
     return replace(image, data=data, scale=scale, translation=translation, levels=())
+
+
+def _write(job: Job, image: ImageFile, chosen: Plan) -> None:
+    from napari_sr.io import write_image, write_ome_zarr
+
+    if job.target.suffix.lower() != ".zarr":
+        write_image(job.target, image)
+        return
+    made = _provenance(chosen)
+    # What an interrupted run left is gone on with, unless the input or anything below has changed.
+    changed = job.source.stat().st_mtime_ns
+    key = {"source": str(job.source.resolve()), "modified": changed, **made}
+    write_ome_zarr(job.target, image, metadata=made, key=key)
+
+
+def _provenance(chosen: Plan) -> dict[str, Any]:
+    """What a result depends on, as JSON: neither tiles nor device, which change nothing."""
+    return {
+        "version": __version__,
+        "model": chosen.model_id,
+        "sha256": [chosen.model.sha256(scale) for scale in chosen.passes],
+        "scale": list(chosen.scale),
+        "axes": chosen.axes.letters,
+        "precision": chosen.precision,
+        "ensemble": chosen.ensemble,
+        "range": chosen.intensity_range and list(chosen.intensity_range),
+    }
 
 
 def _try_output(job: Job, image: ImageFile) -> None:

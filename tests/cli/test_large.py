@@ -1,0 +1,86 @@
+"""Large images go by blocks, and come out as if they had not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_sr.cli._large as large
+from napari_sr.cli import _batch
+from napari_sr.inference import _lazy, upscale
+from napari_sr.io import read_image, write_image
+from tests.cli.conftest import colours, files
+
+BICUBIC = ("-m", "bicubic")
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    """Blocks of some pixels instead of some thousand."""
+    monkeypatch.setattr(_lazy, "_BLOCK", 24)
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """An OME-Zarr with axes, pixel size and place."""
+    image = np.random.default_rng(0).integers(0, 4096, (2, 72, 48)).astype(np.uint16)
+    return write_image(
+        tmp_path / "in.zarr",
+        image,
+        "ZYX",
+        scale=(2.0, 0.5, 0.5),
+        translation=(0.0, 3.0, 4.0),
+        units=("micrometer",) * 3,
+    )
+
+
+def test_zarr_becomes_zarr(run, stack, tmp_path):
+    result = run("upscale", stack, "-o", tmp_path / "out.zarr", "-s", "2.5", *BICUBIC)
+    assert result.exit_code == 0, result.stderr
+    image, before = read_image(tmp_path / "out.zarr"), read_image(stack)
+    expected = upscale(np.asarray(before.data), 2.5, "bicubic", before.axes)
+    np.testing.assert_array_equal(image.data, expected)
+    assert image.scale == pytest.approx((2.0, 0.2, 0.2))
+    # (1 / 2.5 - 1) / 2 of a pixel of 0.5 micrometers
+    assert image.translation == pytest.approx((0.0, 3.0 - 0.15, 4.0 - 0.15))
+    assert image.units == before.units
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.ome.tif", "out.zarr"])
+def test_a_large_result_is_written_by_blocks(run, tmp_path, monkeypatch, name):
+    source = write_image(tmp_path / "in.png", colours((70, 60, 3)))
+    expected = upscale(read_image(source).data, 2, "bicubic")
+    monkeypatch.setattr(large, "LARGE", 0)
+    result = run("upscale", source, "-o", tmp_path / name, "--tile", "16", *BICUBIC)
+    assert result.exit_code == 0, result.stderr
+    np.testing.assert_array_equal(read_image(tmp_path / name).data, expected)
+
+
+def test_what_was_interrupted_is_gone_on_with(run, stack, tmp_path, monkeypatch):
+    """Stopped after three of twelve blocks, the next run makes the other nine only."""
+    target, made = tmp_path / "out.zarr", []
+
+    class Interrupting:
+        def __enter__(self):
+            return self.step
+
+        def __exit__(self, *_):
+            return None
+
+        def step(self, done, total):
+            made.append(total)
+            if limit and done > limit:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(_batch, "progress_bar", lambda _: Interrupting())
+    limit = 3
+    assert run("upscale", stack, "-o", target, *BICUBIC).exit_code == 130
+    assert not target.exists()
+    limit, made[:] = 0, []
+    assert run("upscale", stack, "-o", target, *BICUBIC).exit_code == 0
+    assert made == [12] * 9
+    image = read_image(stack)
+    np.testing.assert_array_equal(
+        read_image(target).data, upscale(np.asarray(image.data), 2, "bicubic", image.axes)
+    )
+    assert not any(name.startswith("out.zarr.partial") for name in files(tmp_path))
