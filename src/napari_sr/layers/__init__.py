@@ -9,6 +9,7 @@ from napari_sr.layers._upscale import (
     upscale_layer_steps,
     upscale_snapshot_steps,
 )
+from napari_sr.layers._visible import visible_part
 
 __all__ = [
     "LayerSnapshot",
@@ -17,4 +18,5 @@ __all__ = [
     "upscale_layer",
     "upscale_layer_steps",
     "upscale_snapshot_steps",
+    "visible_part",
 ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_sr.errors import InputError
 from napari_sr.layers._axes import layer_axes
 from napari_sr.layers._geometry import finer_grid, finer_plane
@@ -38,8 +40,10 @@ class LayerSnapshot:
 
     @property
     def lazy(self) -> bool:
-        """Whether the data is a dask or Zarr array, to be read only where it is needed."""
-        return type(self.data).__module__.partition(".")[0] in {"dask", "zarr"}
+        """Whether the data lies in chunks (dask, Zarr), to be read only where it is needed."""
+        return (
+            not isinstance(self.data, np.ndarray) and getattr(self.data, "chunks", None) is not None
+        )
 
     def factors(self, scale: Sequence[float]) -> tuple[float, ...]:
         """Output pixels per input pixel along each dimension of the layer.

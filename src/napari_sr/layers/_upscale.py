@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_sr.layers._record import run_record
 from napari_sr.layers._snapshot import LayerSnapshot, snapshot
+from napari_sr.layers._visible import compute_visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_sr.inference import Plan, Progress
+    from napari_sr.layers._visible import View
     from napari_sr.models import Model
 
 __all__ = ["plan_snapshot", "upscale_layer", "upscale_layer_steps", "upscale_snapshot_steps"]
@@ -101,6 +103,7 @@ def upscale_snapshot_steps(
     model: str | Path | Model = "ecbsr",
     *,
     lazy: bool = True,
+    view: View | None = None,
     **options: Any,
 ) -> Generator[Progress, None, Image]:
     """`upscale_layer_steps` of a layer captured before.
@@ -114,6 +117,8 @@ def upscale_snapshot_steps(
     lazy : bool
         Whether dask and Zarr layers give a dask layer, computed where it is looked at; otherwise all is computed
         now.
+    view : View, optional
+        What of a dask layer is computed beforehand, because it will be looked at first.
 
     Returns
     -------
@@ -125,6 +130,7 @@ def upscale_snapshot_steps(
     plan = plan_snapshot(source, scale, model, **options)
     if lazy and source.lazy:
         data = upscale(source.data, scale, model, axes=source.axes, **options)
+        data = (yield from compute_visible(data, view)) if view is not None else data
     else:
         data = yield from run(plan, np.asarray(source.data))
     record = run_record(source.name, plan)

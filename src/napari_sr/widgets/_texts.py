@@ -47,8 +47,9 @@ NOTES = {
     "cancelled": "Cancelled; nothing was added.",
     "failed": "Stopped by an error; nothing was added.",
     "done": "Added '{name}' in {seconds}.",
-    "lazy_done": "Added '{name}'; it is computed where you look.",
-    "busy": "'{name}' is still being upscaled; wait for it or cancel it.",
+    "lazy_done": "Added '{name}'; what is not shown yet will be computed when you look at it.",
+    "asynchronous": " To keep the window alive meanwhile, switch on Preferences, Experimental, "
+    "Render Layers Asynchronously.",
     "steps": "Tile {done} of {total}",
     "left": "about {seconds} left",
     "activity": "Upscaling {name}",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sr.errors import NapariSRError
-from napari_sr.layers import snapshot
+from napari_sr.layers import snapshot, visible_part
 from napari_sr.widgets._describe import describe_seconds
 from napari_sr.widgets._form import UpscaleForm
 from napari_sr.widgets._labels import ScrollColumn
@@ -22,6 +24,7 @@ from napari_sr.widgets._texts import NOTES
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Image
 
 __all__ = ["UpscaleWidget"]
 
@@ -43,6 +46,7 @@ class UpscaleWidget(QWidget):
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._layers = napari_viewer.layers
+        self._dims = napari_viewer.dims
         self._runs: list[UpscaleRun] = []
         self.form = UpscaleForm(self._layers, self)
         self.planner = Planner(self.form)
@@ -71,6 +75,8 @@ class UpscaleWidget(QWidget):
             return
         active = self._layers.selection.active
         options = {**self.form.options, "lazy": self.form.lazy.isChecked()}
+        if source.lazy:
+            options["view"] = visible_part(self._dims, layer)
         run = UpscaleRun(layer, active, source, **options)
         self._runs.append(run)
         run.start()
@@ -128,7 +134,15 @@ class UpscaleWidget(QWidget):
         # the choice stays on the source, so that another model can be tried on it with the next click
         with self.form.layer.hold():
             insert_result(self._layers, result, run.layer, run.active)
-        return NOTES["done"].format(name=result.name, seconds=describe_seconds(run.elapsed))
+        return _success(result, run.elapsed)
+
+
+def _success(result: Image, elapsed: float) -> str:
+    """A note about a new layer; how to keep the window alive while napari computes more of a lazy one."""
+    if isinstance(result.data, np.ndarray):
+        return NOTES["done"].format(name=result.name, seconds=describe_seconds(elapsed))
+    hint = "" if get_settings().experimental.async_ else NOTES["asynchronous"]
+    return NOTES["lazy_done"].format(name=result.name) + hint
 
 
 def _close_all(runs: list[UpscaleRun], *_: object) -> None:

@@ -1,0 +1,119 @@
+"""Lazy layers stay lazy, and give the same pixels."""
+
+from __future__ import annotations
+
+import dask.array as da
+import napari.layers
+import numpy as np
+import pytest
+import zarr
+from napari.components import ViewerModel
+
+from napari_sr import upscale
+from napari_sr.layers import snapshot, upscale_layer, upscale_snapshot_steps, visible_part
+from napari_sr.layers._visible import compute_visible
+
+
+@pytest.fixture
+def stack():
+    """Six planes of noise."""
+    return np.random.default_rng(0).integers(0, 255, (6, 30, 40)).astype(np.uint8)
+
+
+def drain(steps):
+    """What a generator yields, and what it returns."""
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return seen, end.value
+
+
+def counted(array):
+    """A dask array of an array's planes, and the list of those which have been read."""
+    read = []
+
+    def plane(block_info=None):
+        index = block_info[None]["chunk-location"][0]
+        read.append(index)
+        return array[index : index + 1]
+
+    chunks = ((1,) * len(array), *((n,) for n in array.shape[1:]))
+    return da.map_blocks(plane, chunks=chunks, dtype=array.dtype), read
+
+
+@pytest.mark.parametrize("kind", ["dask", "zarr"])
+def test_a_lazy_layer_gives_a_lazy_layer(stack, kind):
+    """Nothing but what intensities need is read before somebody looks."""
+    data = (
+        da.from_array(stack, chunks=(1, 30, 40))
+        if kind == "dask"
+        else zarr.array(stack, chunks=(1, 30, 40))
+    )
+    layer = napari.layers.Image(data, contrast_limits=(0, 255), scale=(5, 1, 1))
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    assert isinstance(upscaled.data, da.Array)
+    assert upscaled.data.shape == (6, 60, 80)
+    np.testing.assert_array_equal(
+        np.asarray(upscaled.data[2]), upscale(stack, 2, "bicubic", axes="ZYX")[2]
+    )
+    assert tuple(upscaled.scale) == (5, 0.5, 0.5)
+
+
+def test_a_lazy_layer_can_be_computed_at_once(stack):
+    layer = napari.layers.Image(da.from_array(stack), contrast_limits=(0, 255))
+    seen, upscaled = drain(upscale_snapshot_steps(snapshot(layer), 2, "bicubic", lazy=False))
+    assert isinstance(upscaled.data, np.ndarray)
+    assert seen[-1].done == 6
+    np.testing.assert_array_equal(upscaled.data, upscale(stack, 2, "bicubic", axes="ZYX"))
+
+
+def test_a_lazy_multiscale_layer_gives_its_finest_level_lazily(stack):
+    levels = [da.from_array(stack), da.from_array(stack[:, ::2, ::2])]
+    layer = napari.layers.Image(levels, multiscale=True, contrast_limits=(0, 255))
+    upscaled = upscale_layer(layer, 2, "bicubic")
+    assert isinstance(upscaled.data, da.Array)
+    assert upscaled.data.shape == (6, 60, 80)
+
+
+def test_what_is_shown_is_computed_beforehand_and_nothing_else(stack):
+    """One plane of the stack is ready: looking at it reads nothing more; the rest is as lazy as before."""
+    lazy, read = counted(stack)
+    steps, array = drain(compute_visible(lazy * 2, (3, None, None)))
+    assert read == [3]
+    assert [(step.done, step.total) for step in steps] == [(0, 1), (1, 1)]
+    np.testing.assert_array_equal(np.asarray(array[3]), stack[3] * 2)
+    assert read == [3]
+    np.testing.assert_array_equal(np.asarray(array), stack * 2)
+    assert sorted(read) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_view_beside_the_layer_computes_nothing(stack):
+    lazy, read = counted(stack)
+    _, array = drain(compute_visible(lazy, (17, None, None)))
+    assert read == []
+    assert array.shape == lazy.shape
+
+
+def test_samples_of_rgb_belong_to_what_is_shown():
+    photo = np.random.default_rng(0).integers(0, 255, (12, 10, 3)).astype(np.uint8)
+    _, array = drain(compute_visible(da.from_array(photo, chunks=(6, 10, 3)), (None, None)))
+    np.testing.assert_array_equal(np.asarray(array), photo)
+
+
+def test_the_view_is_that_of_the_viewer(stack):
+    """Which plane, through the layer's scale, translation and the dimensions of other layers."""
+    viewer = ViewerModel()
+    layer = viewer.add_image(stack, scale=(5, 1, 1), translate=(100, 0, 0))
+    viewer.dims.set_point(0, 115)
+    assert visible_part(viewer.dims, layer) == (3, None, None)
+    viewer.add_image(np.zeros((2, 6, 30, 40)))
+    viewer.dims.set_point(1, 120)
+    assert visible_part(viewer.dims, layer) == (4, None, None)
+    viewer.dims.ndisplay = 3
+    assert visible_part(viewer.dims, layer) == (None, None, None)
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = (0, 2, 1, 3)
+    viewer.dims.set_point(2, 7)
+    assert visible_part(viewer.dims, layer) == (None, 7, None)
