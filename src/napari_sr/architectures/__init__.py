@@ -26,6 +26,7 @@ MODULES = (
     "span_f",
     "safmn",
     "srvgg",
+    "mspn",
 )
 """Modules that register architectures, in the order in which state dicts are offered to them."""
 

@@ -10,11 +10,17 @@ parameter-free attention is SPAN's: C. Wan et al., Swift parameter-free attentio
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from napari_sr.architectures.registry import Architecture, register
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Attention = Literal["none", "free", "pixel", "large"]
 
@@ -105,6 +111,8 @@ class PerceptualBlock(nn.Module):
         What weighs the result before it is added to the input.
     dilated, blueprint : bool
         Leave a branch out, to measure what it is worth.
+    plain : bool
+        Without the blueprint branch where both branches see the same window, for it was merged.
     """
 
     def __init__(
@@ -113,13 +121,15 @@ class PerceptualBlock(nn.Module):
         attention: Attention = "free",
         dilated: bool = True,
         blueprint: bool = True,
+        plain: bool = False,
     ) -> None:
         super().__init__()
         steps = DILATIONS if dilated else (1, 1, 1)
         self.dilated = nn.ModuleList(
             nn.Conv2d(channels, channels, 3, padding=d, dilation=d) for d in steps
         )
-        self.blueprint = nn.ModuleList(Blueprint(channels) for _ in steps if blueprint)
+        beside = [i for i, d in enumerate(steps) if blueprint and not (plain and d == 1)]
+        self.blueprint = nn.ModuleDict({str(i): Blueprint(channels) for i in beside})
         self.fuse = nn.Conv2d(channels, channels, 1)
         self.attention = attention
         self.attend = _attention(attention, channels)
@@ -130,13 +140,24 @@ class PerceptualBlock(nn.Module):
         for step, conv in enumerate(self.dilated):
             wide = conv(y)
             # Summed before the activation: where both see the same window, they merge into one convolution.
-            y = _act(wide + self.blueprint[step](y)) if step < len(self.blueprint) else _act(wide)
+            key = str(step)
+            y = _act(wide + self.blueprint[key](y) if key in self.blueprint else wide)
         y = self.fuse(y)
         if self.attention == "free":
             weighed: Tensor = (x + y) * (torch.sigmoid(y) - 0.5)
             return weighed
         out: Tensor = x + self.attend(y)
         return out
+
+    def merge_into(self, plain: PerceptualBlock) -> None:
+        """Give a block made with ``plain=True`` this one's weights, branches summed."""
+        state = {k: v for k, v in self.state_dict().items() if k in plain.state_dict()}
+        for key in self.blueprint.keys() - plain.blueprint.keys():
+            branch = self.blueprint[key]
+            assert isinstance(branch, Blueprint)
+            state[f"dilated.{key}.weight"] = state[f"dilated.{key}.weight"] + branch.kernel()
+            state[f"dilated.{key}.bias"] = state[f"dilated.{key}.bias"] + branch.dw.bias
+        plain.load_state_dict(state)
 
 
 class MSPN(nn.Module):
@@ -152,7 +173,7 @@ class MSPN(nn.Module):
         Width and depth.
     attention : {"none", "free", "pixel", "large"}
         See `PerceptualBlock`.
-    dilated, blueprint : bool
+    dilated, blueprint, plain : bool
         See `PerceptualBlock`.
     """
 
@@ -165,12 +186,21 @@ class MSPN(nn.Module):
         attention: Attention = "free",
         dilated: bool = True,
         blueprint: bool = True,
+        plain: bool = False,
     ) -> None:
         super().__init__()
-        self.scale, self.in_channels = scale, in_channels
+        self.scale, self.in_channels, self.plain = scale, in_channels, plain
+        self.config: dict[str, Any] = {
+            "in_channels": in_channels,
+            "channels": channels,
+            "blocks": blocks,
+            "attention": attention,
+            "dilated": dilated,
+            "blueprint": blueprint,
+        }
         self.head = nn.Conv2d(in_channels, channels, 3, padding=1)
         self.blocks = nn.ModuleList(
-            PerceptualBlock(channels, attention, dilated, blueprint) for _ in range(blocks)
+            PerceptualBlock(channels, attention, dilated, blueprint, plain) for _ in range(blocks)
         )
         self.concat = nn.Conv2d(channels * blocks, channels, 1)
         self.tail = nn.Conv2d(channels, channels, 3, padding=1)
@@ -187,10 +217,21 @@ class MSPN(nn.Module):
             seen.append(y)
         deep = self.tail(_act(self.concat(torch.cat(seen, dim=1)))) + shallow
         # The network adds detail to the input itself, which stays in full precision.
-        out: Tensor = self.upsampler(deep) + F.interpolate(
-            x, scale_factor=self.scale, mode="nearest"
-        )
+        skip = F.interpolate(x, scale_factor=self.scale, mode="nearest")
+        out: Tensor = self.upsampler(deep) + skip
         return out
+
+    @torch.no_grad()
+    def merged(self) -> MSPN:
+        """The same function with the mergeable branches merged, exact to rounding, borders included."""
+        plain = MSPN(self.scale, **self.config, plain=True)
+        state = {k: v for k, v in self.state_dict().items() if not k.startswith("blocks.")}
+        plain.load_state_dict(state, strict=False)
+        for ours, theirs in zip(self.blocks, plain.blocks, strict=True):
+            assert isinstance(ours, PerceptualBlock)
+            assert isinstance(theirs, PerceptualBlock)
+            ours.merge_into(theirs)
+        return plain.to(self.head.weight)
 
 
 def _attention(name: Attention, channels: int) -> nn.Module:
@@ -199,3 +240,33 @@ def _attention(name: Attention, channels: int) -> nn.Module:
     if name == "large":
         return LargeKernelAttention(channels)
     return nn.Identity()
+
+
+def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """Configuration of a checkpoint; dilation leaves no trace in tensors and is taken for granted."""
+    if "blocks.0.dilated.0.weight" not in state or "upsampler.0.weight" not in state:
+        return None
+    head, tail = state["head.weight"], state["upsampler.0.weight"]
+    large, pixel = "blocks.0.attend.near.weight" in state, "blocks.0.attend.gate.weight" in state
+    return {
+        "scale": math.isqrt(tail.shape[0] // head.shape[1]),
+        "in_channels": head.shape[1],
+        "channels": head.shape[0],
+        "blocks": state["concat.weight"].shape[1] // head.shape[0],
+        "attention": "large" if large else "pixel" if pixel else "free",
+        "blueprint": "blocks.0.blueprint.1.pw.weight" in state,
+        "plain": "blocks.0.blueprint.0.pw.weight" not in state,
+    }
+
+
+register(
+    Architecture(
+        id="mspn",
+        title="MSPN: multi-scale perceptual network",
+        paper="This project's own, after IMDN; see docs/mspn.md",
+        url="https://github.com/napari-sr/napari-sr",
+        build=MSPN,
+        detect=_detect,
+        value_range=1.0,
+    )
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -12,13 +13,14 @@ from torch import Tensor
 from napari_sr.errors import RecipeError
 from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
 from napari_sr.training._pixels import PixelStore, random_corners
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sr.training._recipe import Colour, Recipe, Stage
-    from numpy.typing import NDArray
-    from pathlib import Path
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sr.training._recipe import Colour, Recipe, Stage
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,9 @@ from napari_sr.training._recipe import Recipe, read_recipe
 from napari_sr.training._run import Entry, RunFolder
 from napari_sr.training._schedule import learning_rate
 from napari_sr.training._start import start_weights
+from napari_sr.training._templates import start_templates
 from napari_sr.training._validation import validate
+from napari_sr.training._whiten import plain, whiten
 from napari_sr.training.losses import make_loss
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class Trainer:
         self.pairs = held_out.pairs()
         torch.manual_seed(recipe.optimisation.seed)
         self.generator = torch.Generator().manual_seed(recipe.optimisation.seed)
-        self.network = _network(recipe).to(device)
+        self.network = _network(recipe, data, self.generator).to(device)
         parameters = [p for p in self.network.parameters() if p.requires_grad]
         options = recipe.optimisation
         self.optimiser = torch.optim.Adam(parameters, lr=0.0, betas=options.betas, fused=True)
@@ -202,7 +204,7 @@ def _record(trainer: Trainer, run: RunFolder, entry: Entry) -> None:
     run.append(entry)
     if entry.psnr > trainer.best:
         trainer.best = entry.psnr
-        run.save_weights("best", trainer.average.network, trainer.recipe, entry)
+        run.save_weights("best", plain(trainer.average.network), trainer.recipe, entry)
     run.draw_curve()
 
 
@@ -240,12 +242,16 @@ def train(
     return Path(folder) / f"{parsed.name}-best.safetensors"
 
 
-def _network(recipe: Recipe) -> nn.Module:
+def _network(recipe: Recipe, data: TrainingData, generator: torch.Generator) -> nn.Module:
     model = recipe.model
     try:
         network = registry.get(model.architecture).build(scale=model.scale, **model.config)
     except TypeError as error:
         raise RecipeError(f"model.config does not fit {model.architecture}: {error}") from error
-    if model.init:
+    if model.init == "templates":
+        start_templates(network, data, generator)
+    elif model.init:
         start_weights(network, recipe.resolve(model.init))
+    if recipe.optimisation.whiten:
+        whiten(network, data, generator)
     return network

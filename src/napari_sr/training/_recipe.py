@@ -38,7 +38,8 @@ class ModelRecipe:
     colour: Colour = "Y"
     """What the network sees: BT.601 luma, RGB, or a grey image as it is."""
     init: str = ""
-    """Weights to start from, of this or another scale: what fits is taken. Empty: random."""
+    """Weights to start from, of this or another scale: what fits is taken. Empty: random; ``"templates"``: for
+    eSR-TM, filters solved for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ class OptimisationRecipe:
     """Moments of Adam."""
     ema: float = 0.999
     """Decay of the running mean of the weights that is validated and saved; 0: the weights themselves."""
+    whiten: bool = False
+    """Train the filters of the edge-SR family in principal components of patches."""
     clip: float = 0.0
     """Largest norm of the gradient; 0: not clipped."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

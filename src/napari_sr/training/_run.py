@@ -6,7 +6,7 @@ import contextlib
 import csv
 import os
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,8 +15,9 @@ from napari_sr.errors import RecipeError
 from napari_sr.models import save_network
 
 if TYPE_CHECKING:
-    from napari_sr.training._recipe import Recipe
     from pathlib import Path
+
+    from napari_sr.training._recipe import Recipe
 
 FIELDS = ("iteration", "seconds", "lr", "loss", "psnr")
 

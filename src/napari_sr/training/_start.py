@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from napari_sr.errors import RecipeError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import nn
     from pathlib import Path
+
+    from torch import nn
 
 
 def start_weights(network: nn.Module, path: Path) -> int:

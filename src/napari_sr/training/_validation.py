@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from typing import TYPE_CHECKING
-
 if TYPE_CHECKING:
-    from napari_sr.training._recipe import Colour
     from napari_sr.training._dataset import Pair
+    from napari_sr.training._recipe import Colour
 
 
 @torch.inference_mode()

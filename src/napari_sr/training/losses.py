@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_sr.training._recipe import OptimisationRecipe

@@ -1,0 +1,60 @@
+"""MSPN: local, mergeable, and what its design demands."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_sr.architectures import registry
+from napari_sr.architectures.mspn import DILATIONS, MSPN
+from napari_sr.architectures.receptive_field import halo
+
+
+def parameters(network):
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_three_dilated_steps_see_eleven_pixels_and_three_blueprints_seven():
+    assert 1 + 2 * sum(DILATIONS) == 11
+    assert 1 + 2 * len(DILATIONS) == 7
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_has_no_more_parameters_than_bsrn(scale):
+    bsrn = registry.get("bsrn").build(scale=scale)
+    assert parameters(MSPN(scale)) <= parameters(bsrn)
+
+
+def test_halo_is_what_its_layers_add_up_to():
+    """Head, blocks, tail and upsampler; nothing reaches further, however many parameters there are."""
+    assert halo(MSPN(2, channels=8, blocks=3)) == 1 + 3 * sum(DILATIONS) + 1 + 1
+
+
+@pytest.mark.parametrize("attention", ["none", "free", "pixel", "large"])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_merged_is_the_same_borders_included(attention, scale):
+    torch.manual_seed(0)
+    network = MSPN(scale, channels=8, blocks=2, attention=attention).double()
+    x = torch.rand(1, 3, 11, 9, dtype=torch.float64)
+    with torch.no_grad():
+        torch.testing.assert_close(network.merged()(x), network(x), rtol=0, atol=1e-9)
+    assert parameters(network.merged()) < parameters(network)
+
+
+@pytest.mark.parametrize("attention", ["free", "pixel", "large"])
+@pytest.mark.parametrize("plain", [False, True])
+def test_is_recognised_from_its_tensors(attention, plain):
+    network = MSPN(3, 1, channels=8, blocks=2, attention=attention, plain=plain)
+    architecture, config = registry.detect(network.state_dict())
+    assert architecture.id == "mspn"
+    again = architecture.build(**config)
+    again.load_state_dict(network.state_dict())
+    assert again.scale == 3
+
+
+def test_starts_as_a_small_change_of_the_enlarged_input():
+    """The skip carries the image; a fresh network adds little, so that training starts from something sane."""
+    x = torch.rand(1, 3, 16, 16)
+    with torch.no_grad():
+        difference = MSPN(2)(x) - x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert difference.abs().mean() < 0.2
