@@ -113,9 +113,10 @@ def test_16_bit_jpeg2000_is_exact(folder):
 
 def test_openexr_is_read_or_refused_by_name(folder):
     """No OpenCV wheel of today has OpenEXR; where one does, the image must come out."""
-    head = b"\x76\x2f\x31\x01\x02\0\0\0dataWindow\0box2i\0" + np.array(
-        [16, 0, 0, 3, 2], "<i4"
-    ).tobytes()
+    head = (
+        b"\x76\x2f\x31\x01\x02\0\0\0dataWindow\0box2i\0"
+        + np.array([16, 0, 0, 3, 2], "<i4").tobytes()
+    )
     (folder / "x.exr").write_bytes(head)
     with pytest.raises(FileReadError, match=r"OpenEXR"):
         read_image(folder / "x.exr")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import FileWriteError
@@ -36,7 +36,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     beside = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
     try:
-        _check_target(path)
+        check_folder(path)
+        if path.is_dir():
+            raise FileWriteError(f"{path}: a folder of this name stands there")
         yield beside
         os.replace(beside, path)
     except FileWriteError:
@@ -44,7 +46,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise FileWriteError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # it need not have come into being
+            beside.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, coded: bytes) -> None:
@@ -66,8 +69,18 @@ def write_bytes(path: Path, coded: bytes) -> None:
         beside.write_bytes(coded)
 
 
-def _check_target(path: Path) -> None:
+def check_folder(path: Path) -> None:
+    """Check that there is a folder for a file to be written into.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+
+    Raises
+    ------
+    FileWriteError
+        If there is none; it is not made, since its name may be a slip.
+    """
     if not path.parent.is_dir():
         raise FileWriteError(f"{path}: the folder {path.parent} does not exist")
-    if path.is_dir():
-        raise FileWriteError(f"{path}: a folder of this name stands there")

@@ -1,7 +1,8 @@
-"""How much memory reading may take: asked before it is taken, since a small file can hold a bomb."""
+"""How much memory an image may take: asked before it is taken, since a small file can hold a bomb."""
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import FileReadError
@@ -43,6 +44,34 @@ def check_fits(path: Path, shape: tuple[int, ...], nbytes: int, limit: int | Non
             f"{as_bytes(limit)} that may be used; convert it to OME-Zarr or tiled TIFF, "
             "which are read by blocks"
         )
+
+
+def gathered(
+    shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int, limit: int
+) -> tuple[int, ...]:
+    """Blocks of whole chunks, so that little work is not cut into too many pieces.
+
+    Parameters
+    ----------
+    shape, chunks : tuple of int
+        Of an array.
+    itemsize : int
+        Bytes of one value.
+    limit : int
+        Bytes that a block should not exceed, unless one chunk does.
+
+    Returns
+    -------
+    tuple of int
+        Multiples of the chunks, or the whole axis, growing along the last axes first.
+    """
+    block = list(chunks)
+    for axis in reversed(range(len(shape))):
+        times = limit // (prod(block) * itemsize)
+        block[axis] = min(shape[axis], block[axis] * max(times, 1))
+        if block[axis] < shape[axis]:
+            break
+    return tuple(block)
 
 
 def as_bytes(n: float) -> str:

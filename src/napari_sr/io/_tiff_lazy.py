@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import weakref
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_sr.io._limits import gathered
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,18 +88,7 @@ def lazy_tiff(path: Path, series: int = 0, level: int = 0) -> da.Array:
     from dask.base import tokenize
 
     blocks = TiffBlocks(path, series, level)
-    chunks = _gathered(blocks.shape, blocks.chunks, blocks.dtype.itemsize)
+    chunks = gathered(blocks.shape, blocks.chunks, blocks.dtype.itemsize, BLOCK_BYTES)
     # a file that was changed since must not be found in a cache
     name = "tiff-" + tokenize(str(path), path.stat().st_mtime_ns, series, level)
     return da.from_array(blocks, chunks=chunks, name=name, asarray=False, meta=np.empty(0))
-
-
-def _gathered(shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
-    """Multiples of a file's chunks, growing along the last axes first, of about `BLOCK_BYTES`."""
-    block = list(chunks)
-    for axis in reversed(range(len(shape))):
-        times = BLOCK_BYTES // (prod(block) * itemsize)
-        block[axis] = min(shape[axis], block[axis] * max(times, 1))
-        if block[axis] < shape[axis]:
-            break
-    return tuple(block)

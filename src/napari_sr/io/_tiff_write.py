@@ -24,6 +24,8 @@ IMAGEJ_DTYPES = ("uint8", "uint16", "float32")
 OME_DTYPES = (*IMAGEJ_DTYPES, "bool", "int8", "int16", "int32", "uint32", "float64")
 CLASSIC_BYTES = 2**32 - 2**25
 """Above it a TIFF needs 64-bit offsets (BigTIFF), which ImageJ's own format hasn't."""
+LAZY_BYTES = 2**29
+"""Up to this size a lazy array is computed at once, above it tile by tile."""
 TILE = 512
 
 
@@ -80,9 +82,11 @@ def _ordered(image: ImageFile) -> tuple[Array, str]:
     """Axes in ImageJ's order; unknown ones first."""
     axes = "".join(sorted(image.axes, key=lambda a: ORDER.find(a)))
     data = image.data.transpose([image.axes.index(a) for a in axes])
+    if data.dtype == bool and "S" in axes:
+        data = data * np.uint8(255)  # TIFF packs eight values of one sample into a byte
     if data.dtype == np.float16:
         data = data.astype(np.float32)  # which holds every float16; few programs read those
-    if not isinstance(data, np.ndarray) and data.nbytes < CLASSIC_BYTES // 8:
+    if not isinstance(data, np.ndarray) and data.nbytes <= LAZY_BYTES:
         data = data.compute()
     return data, axes
 

@@ -9,9 +9,13 @@ import numpy as np
 
 from napari_sr.imaging import default_axes
 from napari_sr.io._image_file import Channel, ImageFile
+from napari_sr.io._limits import gathered
 from napari_sr.io._ngff import ORDER
 from napari_sr.io._zarr_layout import CHUNK, ZarrLayout
 from napari_sr.io._zarr_write import OmeZarrWriter
+
+REGION_BYTES = 8 * 2**20
+"""Blocks of a lazy array are computed together up to this size; no more is lost by a kill."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,14 +147,14 @@ def _blocks(pixels: Any, axes: str) -> tuple[Any, tuple[int, ...], tuple[int, ..
     """Chunks, and regions to write at once, that keep to a lazy array's own blocks."""
     if isinstance(pixels, np.ndarray):
         return pixels, (), ()
-    regular = [
-        all(n == cuts[0] for n in cuts[:-1]) and cuts[-1] <= cuts[0] for cuts in pixels.chunks
-    ]
-    if not all(regular):
+    if any(len(set(cuts[:-1])) > 1 or cuts[-1] > cuts[0] for cuts in pixels.chunks):
         pixels = pixels.rechunk(tuple(cuts[0] for cuts in pixels.chunks))
-    region = tuple(cuts[0] for cuts in pixels.chunks)
-    chunks = tuple(_divisor(n) if axis in "YX" else n for axis, n in zip(axes, region, strict=True))
-    return pixels, chunks, region
+    region = gathered(pixels.shape, pixels.chunksize, pixels.dtype.itemsize, REGION_BYTES)
+    chunks = tuple(
+        (min(CHUNK, n) if r == n else _divisor(r)) if axis in "YX" else r
+        for axis, r, n in zip(axes, region, pixels.shape, strict=True)
+    )
+    return pixels, chunks, tuple(r + -r % c for r, c in zip(region, chunks, strict=True))
 
 
 def _divisor(n: int) -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import FileWriteError
+from napari_sr.io._atomic import check_folder
 from napari_sr.io._pyramid import halved
 from napari_sr.io._zarr_store import create_image, describe_channels, open_level
 
@@ -58,6 +59,7 @@ class OmeZarrWriter:
         self._partial = self.path.with_name(self.path.name + ".partial")
         self._image = self._partial / "image"
         self._arrays: dict[int, Any] = {}
+        check_folder(self.path)
         with self._io_errors():
             self._restore_replaced()
             self.resumed = self._state() == self._wanted_state()
