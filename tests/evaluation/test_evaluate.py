@@ -16,7 +16,7 @@ from napari_sr.evaluation import (
     read_pair,
     shave,
 )
-from napari_sr.imaging import bt601_luma, imresize_uint8
+from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
 from napari_sr.models import load_model
 
 
@@ -93,6 +93,19 @@ def test_grey_originals_count_as_rgb(shared):
     assert swing - grey == pytest.approx(20 * np.log10(255 / 219), abs=0.01)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_grey_images_of_any_type_are_compared_themselves(dtype):
+    """PSNR at the original's own span: multiplying an image changes nothing."""
+    grey = picture()[..., 0].astype(float)
+    factor = {"uint8": 1, "uint16": 200, "float32": 1e-3}[dtype]
+    image = (grey * factor).astype(dtype)
+    found = evaluate("bicubic", {"x": image}, 2, protocol="grey")
+    hr, lr = grey[:36, :50], imresize(grey[:36, :50], 0.5)
+    expected = psnr(shave(hr, 2), shave(imresize(lr, 2), 2), np.ptp(hr))
+    assert found.psnr == pytest.approx(expected, abs=0.05)
+    assert found.protocol == "grey"
+
+
 def test_images_are_told_as_they_are_done():
     seen = []
     found = evaluate(
@@ -116,7 +129,7 @@ def test_only_whole_scales_can_be_measured(scale):
 def test_what_cannot_be_measured_is_told(tmp_path):
     with pytest.raises(ModelNotFoundError):
         evaluate("no-such-model", {"a": picture()}, 2)
-    with pytest.raises(InputError, match="protocol must be auto, rgb8 or luma"):
+    with pytest.raises(InputError, match="protocol must be auto, rgb8, luma, grey"):
         evaluate("bicubic", {"a": picture()}, 2, protocol="rgb")
     with pytest.raises(InputError, match="only beside a folder of originals"):
         evaluate("bicubic", {"a": picture()}, 2, tmp_path)

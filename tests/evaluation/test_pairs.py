@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from napari_sr.errors import FileReadError, InputError
-from napari_sr.evaluation import Pair, cut_and_shrink, find_pairs, read_pair, read_rgb
+from napari_sr.evaluation import (
+    Pair,
+    cut_and_shrink,
+    find_pairs,
+    read_grey,
+    read_pair,
+    read_rgb,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,6 +106,18 @@ def test_grey_becomes_rgb(tmp_path):
     image = read_rgb(write(tmp_path / "grey.png", (4, 5)))
     assert image.shape == (4, 5, 3)
     assert np.ptp(image, axis=2).max() == 0
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_grey_is_read_as_it_is(tmp_path, dtype):
+    image = np.random.default_rng(0).integers(0, 200, (4, 5)).astype(dtype)
+    for name, stored in (("one.png", image), ("three.tif", np.repeat(image[..., None], 3, 2))):
+        cv2.imwrite(str(tmp_path / name), stored)
+        found = read_grey(tmp_path / name)
+        np.testing.assert_array_equal(found, image)
+        assert found.dtype == dtype
+    with pytest.raises(FileReadError, match="has colours"):
+        read_grey(write(tmp_path / "colour.png"))
 
 
 def test_files_that_are_no_8_bit_image(tmp_path):

@@ -31,7 +31,10 @@ def evaluate(
     ensemble: options.Ensemble = False,
     protocol: Annotated[
         str,
-        typer.Option(help="rgb8: luma of the 8-bit result; luma: the network's own; auto."),
+        typer.Option(
+            help="rgb8: luma of the 8-bit result; luma: the network's own; auto: as its paper; "
+            "grey: one channel of any type, for microscopy."
+        ),
     ] = "auto",
     json: Annotated[
         str, typer.Option(metavar="FILE", help="Write every figure as JSON; - for stdout.")

@@ -3,7 +3,8 @@
 from napari_sr.evaluation._benchmark import Speed, benchmark
 from napari_sr.evaluation._evaluate import evaluate, score
 from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
-from napari_sr.evaluation._pairs import Pair, cut_and_shrink, find_pairs, read_pair, read_rgb
+from napari_sr.evaluation._pairs import Pair, cut_and_shrink, find_pairs, read_pair
+from napari_sr.evaluation._read import read_grey, read_rgb
 from napari_sr.evaluation._report import Evaluation, Score
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "evaluation_luma",
     "find_pairs",
     "psnr",
+    "read_grey",
     "read_pair",
     "read_rgb",
     "score",

@@ -7,25 +7,21 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_sr.errors import InputError
-from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
+from napari_sr.evaluation._metrics import psnr, shave, ssim
 from napari_sr.evaluation._pairs import cut_and_shrink, find_pairs, read_pair
-from napari_sr.evaluation._protocol import Luma, choose_protocol
+from napari_sr.evaluation._protocol import Image, Plane, Protocol, choose_protocol
 from napari_sr.evaluation._report import Evaluation, Score
 
 if TYPE_CHECKING:
     from napari_sr.models import Model
 
-RGB = NDArray[np.uint8]
-Pairs = Iterator[tuple[str, RGB, RGB]]
+Pairs = Iterator[tuple[str, Image, Image]]
 
 
 def evaluate(
     model: str | Path | Model,
-    hr: str | Path | Mapping[str, RGB],
+    hr: str | Path | Mapping[str, Image],
     scale: int,
     lr: str | Path | None = None,
     *,
@@ -47,8 +43,9 @@ def evaluate(
     ----------
     model : str, Path or Model
         Id in the catalog, path of a checkpoint, or a loaded model.
-    hr : str, Path or mapping of name to array of uint8, shape (Y, X, 3)
-        Folder of originals, one file, or the originals themselves.
+    hr : str, Path or mapping of name to array
+        Folder of originals, one file, or the originals themselves: uint8 of shape (Y, X, 3), or for
+        the protocol grey any type of shape (Y, X).
     scale : int
         At least 2.
     lr : str or Path, optional
@@ -56,9 +53,11 @@ def evaluate(
         ``bird.png``, ``birdx2.png`` or ``bird_x2.png``.
     device, precision, tile, ensemble
         As for `napari_sr.upscale`, except that the precision is float32 unless asked for.
-    protocol : {"auto", "rgb8", "luma"}
-        Whether the result is rounded to 8-bit RGB before its luma is taken, or the network's luma is
-        compared directly. ``"auto"``: directly where the network sees nothing but luma.
+    protocol : {"auto", "rgb8", "luma", "grey"}
+        Whether the result is rounded to 8-bit RGB before its luma is taken, or the network's luma
+        is compared directly; ``"auto"``: directly where the network sees nothing but luma.
+        ``"grey"``: one channel of any type is compared itself, the peak being the original's
+        largest minus smallest value.
     progress : callable, optional
         Called with images done and images in all.
 
@@ -72,7 +71,7 @@ def evaluate(
     InputError
         If there are no images, or sizes, names or the scale do not fit.
     FileReadError
-        If an image cannot be read or has not 8 bits.
+        If an image cannot be read or is not of the protocol's kind.
     ModelNotFoundError, ModelLoadError
         If there is no such model or its file is broken.
 
@@ -88,21 +87,22 @@ def evaluate(
         raise InputError(f"scale must be a whole number of at least 2 to be measured, not {scale}")
     loaded, rows, seconds = load_model(model), [], 0.0
     way = choose_protocol(protocol, loaded.card)
-    count, pairs = _load(hr, int(scale), lr)
+    count, pairs = _load(hr, int(scale), lr, way)
     for done, (name, original, small) in enumerate(pairs, start=1):
         started = time.perf_counter()
         larger = upscale(
             way.prepare(small),
             scale,
             loaded,
-            axes="YXS",
+            axes=way.axes,
             device=device,
             precision=precision,
             tile=tile,
             ensemble=ensemble,
         )
         seconds += time.perf_counter() - started
-        rows.append(score(name, evaluation_luma(original), way.luma(larger), border=int(scale)))
+        planes = way.original_plane(original), way.result_plane(larger)
+        rows.append(score(name, *planes, int(scale), way.peak(planes[0])))
         if progress is not None:
             progress(done, count)
     return Evaluation(
@@ -116,17 +116,19 @@ def evaluate(
     )
 
 
-def score(name: str, original: Luma, larger: Luma, border: int) -> Score:
-    """Compare the luma of an upscaled image with the original's.
+def score(name: str, original: Plane, larger: Plane, border: int, peak: float = 255.0) -> Score:
+    """Compare one plane of an upscaled image, such as its luma, with the original's.
 
     Parameters
     ----------
     name : str
         For the report.
     original, larger : arrays of float64, shape (Y, X)
-        Values in 0..255.
+        Values in the same units.
     border : int
         Pixels to leave out on all four sides: the scale.
+    peak : float
+        What counts as the largest value.
 
     Returns
     -------
@@ -134,11 +136,11 @@ def score(name: str, original: Luma, larger: Luma, border: int) -> Score:
         PSNR and SSIM.
     """
     first, second = shave(original, border), shave(larger, border)
-    return Score(name, psnr(first, second), ssim(first, second))
+    return Score(name, psnr(first, second, peak), ssim(first, second, peak))
 
 
 def _load(
-    hr: str | Path | Mapping[str, RGB], scale: int, lr: str | Path | None
+    hr: str | Path | Mapping[str, Image], scale: int, lr: str | Path | None, way: Protocol
 ) -> tuple[int, Pairs]:
     """Count the images; yield ``(name, original, small image)`` one after the other."""
     if isinstance(hr, Mapping):
@@ -146,6 +148,7 @@ def _load(
             raise InputError(
                 "small images can be given as a folder only beside a folder of originals"
             )
-        return len(hr), ((name, *cut_and_shrink(image, scale, name)) for name, image in hr.items())
+        made = ((name, *cut_and_shrink(image, scale, way, name)) for name, image in hr.items())
+        return len(hr), made
     pairs = find_pairs(Path(hr), scale, None if lr is None else Path(lr))
-    return len(pairs), ((pair.name, *read_pair(pair, scale)) for pair in pairs)
+    return len(pairs), ((pair.name, *read_pair(pair, scale, way)) for pair in pairs)

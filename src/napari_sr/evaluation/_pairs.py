@@ -1,4 +1,4 @@
-"""Image pairs: which original belongs to which small image, read as the papers' scripts do."""
+"""Image pairs: which original belongs to which small image, cut so that they fit."""
 
 from __future__ import annotations
 
@@ -6,16 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_sr.errors import FileReadError, InputError
-from napari_sr.imaging import imresize_uint8
+from napari_sr.errors import InputError
+from napari_sr.evaluation._protocol import RGB8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from napari_sr.evaluation._protocol import Image, Protocol
 
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".ppm", ".pgm"})
 """Suffixes that a folder of benchmark images is searched for."""
@@ -63,8 +61,8 @@ def find_pairs(hr: Path, scale: int, lr: Path | None = None) -> tuple[Pair, ...]
     return tuple(Pair(path.stem, path, _partner(path, small, scale)) for path in originals)
 
 
-def read_pair(pair: Pair, scale: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Original and small image as 8-bit RGB, cut so that one is exactly ``scale`` times the other.
+def read_pair(pair: Pair, scale: int, protocol: Protocol = RGB8) -> tuple[Image, Image]:
+    """Original and small image, cut so that one is exactly ``scale`` times the other.
 
     Parameters
     ----------
@@ -72,23 +70,25 @@ def read_pair(pair: Pair, scale: int) -> tuple[NDArray[np.uint8], NDArray[np.uin
         From `find_pairs`.
     scale : int
         Original pixels per pixel of the small image.
+    protocol : Protocol
+        How files are read and made smaller; 8-bit RGB and MATLAB's bicubic unless given.
 
     Returns
     -------
-    hr, lr : arrays of uint8, shape (Y * scale, X * scale, 3) and (Y, X, 3)
-        Without a file the small image is MATLAB's bicubic reduction.
+    hr, lr : arrays, shape (Y * scale, X * scale, ...) and (Y, X, ...)
+        Without a file the small image is made.
 
     Raises
     ------
     FileReadError
-        If a file is not an 8-bit image.
+        If a file is no image of the protocol's kind.
     InputError
         If the sizes do not belong together.
     """
-    hr = read_rgb(pair.hr)
+    hr = protocol.read(pair.hr)
     if pair.lr is None:
-        return cut_and_shrink(hr, scale, pair.name)
-    lr = read_rgb(pair.lr)
+        return cut_and_shrink(hr, scale, protocol, pair.name)
+    lr = protocol.read(pair.lr)
     y, x = (n * scale for n in lr.shape[:2])
     if not (0 <= hr.shape[0] - y < scale and 0 <= hr.shape[1] - x < scale):
         raise InputError(
@@ -99,64 +99,30 @@ def read_pair(pair: Pair, scale: int) -> tuple[NDArray[np.uint8], NDArray[np.uin
 
 
 def cut_and_shrink(
-    hr: NDArray[np.uint8], scale: int, name: str = "the image"
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Cut an original to whole multiples of ``scale`` and reduce it as MATLAB's ``imresize`` does.
+    hr: Image, scale: int, protocol: Protocol = RGB8, name: str = "the image"
+) -> tuple[Image, Image]:
+    """Cut an original to whole multiples of ``scale`` and make its small image.
 
     Parameters
     ----------
-    hr : array of uint8, shape (Y, X, 3)
+    hr : array, shape (Y, X, ...)
         The original.
     scale : int
         Original pixels per pixel of the small image.
+    protocol : Protocol
+        How it is made smaller; as MATLAB's ``imresize`` does, unless given.
     name : str
         For the error message.
 
     Returns
     -------
-    hr, lr : arrays of uint8
-        The cut original and its reduction.
+    hr, lr : arrays
+        The cut original and its reduction, of the same type.
     """
     y, x = (n // scale * scale for n in hr.shape[:2])
     if not (y and x):
         raise InputError(f"{name} is too small to be reduced {scale} times")
-    return hr[:y, :x], imresize_uint8(hr[:y, :x], 1 / scale)
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an 8-bit image; grey becomes RGB, as in the scripts behind the published tables.
-
-    Parameters
-    ----------
-    path : Path
-        PNG, BMP, TIFF, JPEG, WebP or PNM; alpha is dropped.
-
-    Returns
-    -------
-    array of uint8, shape (Y, X, 3)
-        Grey as three equal channels. Set14's one grey image scores 1.3 dB more by its studio-swing
-        luma than by itself; the tables of IMDN, RLFN and BSRN include this.
-    """
-    import cv2
-
-    try:
-        coded = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise FileReadError(f"{path}: {error.strerror or error}") from error
-    image = (
-        cv2.imdecode(coded, cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-        if coded.size
-        else None
-    )
-    if image is None:
-        raise FileReadError(f"{path}: not an image, or damaged")
-    if image.dtype != np.uint8:
-        raise FileReadError(
-            f"{path}: the papers' protocol needs 8 bits a channel, not {image.dtype}"
-        )
-    if image.ndim == 2:
-        return np.repeat(image[..., None], 3, axis=2)
-    return np.ascontiguousarray(image[..., 2::-1])
+    return hr[:y, :x], protocol.shrink(hr[:y, :x], 1 / scale)
 
 
 def _images(where: Path) -> list[Path]:

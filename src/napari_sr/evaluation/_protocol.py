@@ -1,8 +1,9 @@
-"""Two ways to a luma that papers compare: through the 8-bit RGB image, or the network's own.
+"""Protocols: what is read, how small images are made, and which plane is compared at which peak.
 
-Tables of RGB networks round the result to 8-bit RGB first, as an image file does. Tables of networks
-that see luma only (ESPCN, FSRCNN, ECBSR, edge-SR) compare their output directly. The difference is at
-most 0.015 dB, measured on Set5 with the official edge-SR files.
+``rgb8`` and ``luma`` are those of the papers. Tables of RGB networks round the result to 8-bit RGB
+before its luma is taken, as an image file does. Tables of networks that see luma only (ESPCN, FSRCNN,
+ECBSR, edge-SR) compare their output directly. The difference is at most 0.015 dB, measured on Set5
+with the official edge-SR files. ``grey`` is for microscopy: one channel of any type.
 """
 
 from __future__ import annotations
@@ -15,45 +16,84 @@ from numpy.typing import NDArray
 
 from napari_sr.errors import InputError
 from napari_sr.evaluation._metrics import evaluation_luma
-from napari_sr.imaging import bt601_luma
+from napari_sr.evaluation._read import read_grey, read_rgb
+from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari_sr.models import ModelCard
 
-Luma = NDArray[np.float64]
+Image = NDArray[Any]
+Plane = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a small image is handed to the engine, and how its result is compared."""
+    """How a model is measured."""
 
     name: str
-    """``"rgb8"`` or ``"luma"``."""
-    prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    """8-bit RGB to what the engine gets: the engine keeps the type, so this decides on rounding."""
-    luma: Callable[[NDArray[Any]], Luma]
-    """The engine's result to Y in 0..255."""
+    """What users call it."""
+    axes: str
+    """Of the images that the engine gets."""
+    read: Callable[[Path], Image]
+    """File to original."""
+    shrink: Callable[[Image, float], Image]
+    """Original and factor below 1 to small image of the same type."""
+    prepare: Callable[[Image], Image]
+    """Small image to what the engine gets; it keeps the type, so this decides on rounding."""
+    original_plane: Callable[[Image], Plane]
+    """Original to what is compared."""
+    result_plane: Callable[[Image], Plane]
+    """The engine's result to what is compared."""
+    peak: Callable[[Plane], float]
+    """What counts as the largest value, from the original's plane."""
 
 
-def _as_it_is(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _same(image: Image) -> Image:
     return image
 
 
-def _unit(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _unit(image: Image) -> Image:
     return image.astype(np.float32) / np.float32(255)
 
 
-def _unrounded_luma(image: NDArray[np.floating]) -> Luma:
+def _unrounded_luma(image: Image) -> Plane:
     # Of unrounded RGB the luma is exactly what the network gave, before Cb and Cr joined it.
-    return np.clip(255.0 * bt601_luma(image.astype(np.float64)), 0, 255)
+    luma: Plane = np.clip(255.0 * bt601_luma(image.astype(np.float64)), 0, 255)
+    return luma
 
 
-_PROTOCOLS = {
-    "rgb8": Protocol("rgb8", _as_it_is, evaluation_luma),
-    "luma": Protocol("luma", _unit, _unrounded_luma),
-}
+def _plane(image: Image) -> Plane:
+    return image.astype(np.float64)
+
+
+def _shrink_any(image: Image, factor: float) -> Image:
+    small = imresize(image, factor)
+    if image.dtype.kind in "iu":
+        ends = np.iinfo(image.dtype)
+        small = np.clip(np.floor(small + 0.5), ends.min, ends.max)
+    return small.astype(image.dtype)
+
+
+def _white(_: Plane) -> float:
+    return 255.0
+
+
+def _span(original: Plane) -> float:
+    return float(np.ptp(original)) or 1.0
+
+
+RGB8 = Protocol(
+    "rgb8", "YXS", read_rgb, imresize_uint8, _same, evaluation_luma, evaluation_luma, _white
+)
+LUMA = Protocol(
+    "luma", "YXS", read_rgb, imresize_uint8, _unit, evaluation_luma, _unrounded_luma, _white
+)
+GREY = Protocol("grey", "YX", read_grey, _shrink_any, _same, _plane, _plane, _span)
+PROTOCOLS = {each.name: each for each in (RGB8, LUMA, GREY)}
+"""By name."""
 
 
 def choose_protocol(asked: str, card: ModelCard) -> Protocol:
@@ -61,7 +101,7 @@ def choose_protocol(asked: str, card: ModelCard) -> Protocol:
 
     Parameters
     ----------
-    asked : {"auto", "rgb8", "luma"}
+    asked : {"auto", "rgb8", "luma", "grey"}
         ``"auto"`` is ``"luma"`` for a network that sees luma only, else ``"rgb8"``.
     card : ModelCard
         Of the model that is measured.
@@ -76,7 +116,8 @@ def choose_protocol(asked: str, card: ModelCard) -> Protocol:
     InputError
         If there is no such protocol.
     """
-    name = ("luma" if card.colour == "Y" else "rgb8") if asked == "auto" else asked
-    if name not in _PROTOCOLS:
-        raise InputError(f"protocol must be auto, {' or '.join(_PROTOCOLS)}, not {asked!r}")
-    return _PROTOCOLS[name]
+    if asked == "auto":
+        return LUMA if card.colour == "Y" else RGB8
+    if asked not in PROTOCOLS:
+        raise InputError(f"protocol must be auto, {', '.join(PROTOCOLS)}, not {asked!r}")
+    return PROTOCOLS[asked]

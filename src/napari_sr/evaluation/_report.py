@@ -35,7 +35,7 @@ class Evaluation:
     seconds: float
     """Time spent upscaling, without reading and measuring."""
     protocol: str = "rgb8"
-    """``"rgb8"``: the luma of the result as 8-bit RGB; ``"luma"``: the network's, not rounded."""
+    """What was compared: see `napari_sr.evaluate`."""
     low_resolution: str = "MATLAB bicubic"
     """Where the small images came from."""
 
