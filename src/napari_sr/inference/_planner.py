@@ -11,9 +11,11 @@ import numpy as np
 from napari_sr.architectures.frame import FramedNetwork
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
+from napari_sr.inference._choose import with_batch, with_estimates, with_tile
 from napari_sr.inference._device import resolve_device
 from napari_sr.inference._plan import Plan
 from napari_sr.inference._precision import resolve_precision
+from napari_sr.inference._probe import known_cost, measured_cost
 from napari_sr.inference._scale import choose_passes, parse_scale
 from napari_sr.inference._zoom import Zoom
 
@@ -29,6 +31,8 @@ TileOption = int | tuple[int, int] | Literal["auto"] | None
 _UNBOUNDED_HALO = 72
 """Context for networks with global attention: beyond it the rest is what statistics of the whole image tell."""
 _BICUBIC_HALO = 2
+_UNMEASURED = 256
+"""Tile on the CPU where nothing is known of a model's cost."""
 
 
 def plan(
@@ -79,12 +83,9 @@ def plan(
     loaded = _load(model)
     where = resolve_device(device)
     passes = choose_passes(factors, loaded.scales)
-    bits = resolve_precision(
-        precision, where, kind, safe=loaded.card.bfloat16_safe, faster=where != "cpu"
-    )
-    halo = _halo(loaded, passes, factors, parsed.size)
-    longest = _tile_for(size, parsed, 256 if where == "cpu" else 512)
-    return Plan(
+    safe = loaded.card.bfloat16_safe
+    bits = resolve_precision(precision, where, kind, safe=safe, faster=where != "cpu")
+    draft = Plan(
         model=loaded,
         model_id=loaded.id,
         scale=factors,
@@ -93,8 +94,8 @@ def plan(
         dtype=kind,
         device=where,
         precision=bits,
-        tile=longest,
-        halo=halo,
+        tile=_tile_for(size, parsed, _UNMEASURED if where == "cpu" else 2 * _UNMEASURED),
+        halo=_halo(loaded, passes, factors, parsed.size),
         batch=1,
         ensemble=bool(ensemble),
         intensity_range=_parse_range(intensity_range),
@@ -103,6 +104,16 @@ def plan(
             (_fact(loaded, n, "statistics_layers", 0) for n in passes), default=0
         ),
     )
+    return _costed(draft, auto=size == "auto", measure=measure) if passes else draft
+
+
+def _costed(draft: Plan, *, auto: bool, measure: bool) -> Plan:
+    """The plan with tile, batch and estimates that follow from its cost, as far as that is known."""
+    cost = measured_cost(draft) if measure else known_cost(draft)
+    if cost is None:
+        return draft
+    tiled = with_tile(draft, cost) if auto else draft
+    return with_estimates(with_batch(tiled, cost), cost)
 
 
 def _describe(image: Any, axes: str | None, dtype: DTypeLike | None) -> tuple[Axes, np.dtype[Any]]:

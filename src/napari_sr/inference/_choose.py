@@ -1,0 +1,83 @@
+"""Choice of tile and batch: as quick as possible in the memory there is, and never long without a sign of life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_sr.inference._memory import free_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_sr.inference._cost import Cost
+    from napari_sr.inference._plan import Plan
+
+_SIDES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
+_SHARE = 0.5
+"""Of the free memory, what the tiles may take."""
+_PATIENCE = 2.0
+"""Seconds after which there should be progress and a chance to cancel."""
+_BATCH = 64
+
+
+def with_tile(plan: Plan, cost: Cost) -> Plan:
+    """The plan with the best tile.
+
+    Tiles of a network that sees everything anyway are as large as memory allows: whole images are exact, and
+    the context around tiles is large. For the others a pixel is cheapest where caches hold the window, and halos cost
+    the less the larger the tile.
+    """
+    wide = plan.statistics_layers > 0 or plan.alignment > 1
+    budget = _SHARE * max(0, free_memory(plan.device) - _on_host(plan))
+    fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
+    if not fitting:
+        return next(_candidates(plan))
+    if wide:
+        return fitting[-1]
+    prompt = [each for each in fitting if _batch_seconds(each, cost) <= _PATIENCE]
+    return min(prompt or fitting[:1], key=lambda each: each.n_tiles * _batch_seconds(each, cost))
+
+
+def with_batch(plan: Plan, cost: Cost) -> Plan:
+    """The plan with as many tiles at once as make a pixel cheapest."""
+    height, width = plan.window
+    budget = _SHARE * max(0, free_memory(plan.device) - _on_host(plan))
+    batch = min(plan.n_tiles, cost.best_pixels // (height * width), _BATCH)
+    while batch > 1 and cost.memory(batch * height * width) > budget:
+        batch //= 2
+    return replace(plan, batch=max(1, batch))
+
+
+def with_estimates(plan: Plan, cost: Cost) -> Plan:
+    """The plan with what it will take."""
+    ways = 8 if plan.ensemble else 1
+    batches = plan.n_tiles * (plan.looks + 1) / plan.batch
+    pixels = plan.batch * plan.window[0] * plan.window[1]
+    return replace(
+        plan,
+        memory=round(cost.memory(pixels)),
+        seconds=batches * ways * cost.seconds(pixels),
+    )
+
+
+def _candidates(plan: Plan) -> Iterator[Plan]:
+    """The plan with square tiles, ever larger, up to the whole image."""
+    height, width = plan.axes.size
+    for side in _SIDES:
+        if side >= max(height, width):
+            break
+        yield replace(plan, tile=(min(side, height), min(side, width)))
+    yield replace(plan, tile=(height, width))
+
+
+def _memory(plan: Plan, cost: Cost) -> float:
+    return cost.memory(plan.window[0] * plan.window[1])
+
+
+def _batch_seconds(plan: Plan, cost: Cost) -> float:
+    return cost.seconds(plan.window[0] * plan.window[1]) * (8 if plan.ensemble else 1)
+
+
+def _on_host(plan: Plan) -> int:
+    return 0 if plan.device.startswith("cuda") else plan.bytes_out

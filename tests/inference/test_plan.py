@@ -1,0 +1,173 @@
+"""A plan says what will happen, and that is what happens."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from napari_sr.errors import DeviceError, InputError
+from napari_sr.inference import plan, run
+from napari_sr.inference._choose import with_batch, with_tile
+from napari_sr.inference._cost import Cost
+from napari_sr.inference._plan import format_bytes, format_seconds
+from napari_sr.inference._precision import resolve_precision
+from napari_sr.inference._probe import measured_cost
+from napari_sr.inference._scale import choose_passes
+from napari_sr.inference._tracker import PeakTracker
+
+from .conftest import Plain, make_model
+
+IMAGE = np.zeros((512, 512), np.uint8)
+
+
+def test_a_plan_prints_as_one_line(grey):
+    made = plan(IMAGE, 2, grey, tile=256, measure=False)
+    line = dataclasses.replace(made, batch=4, seconds=0.12, memory=3_300_000_000)
+    assert str(line) == (
+        "double x2, 512 x 512 -> 1024 x 1024 uint8 (1.0 MiB), tile 256 + halo 2, batch 4, 4 tiles, "
+        "about 3.1 GiB, about 0.1 s on cpu (float32)"
+    )
+    assert "unchanged" in str(plan(IMAGE, 1, grey))
+    assert "x1.5x2" in str(plan(IMAGE, (1.5, 2), grey, measure=False))
+
+
+def test_a_shape_and_a_dtype_are_enough(grey):
+    of_shape = plan((3, 40, 50), 2.5, grey, dtype="uint16", measure=False)
+    assert of_shape == plan(np.zeros((3, 40, 50), np.uint16), 2.5, grey, measure=False)
+    assert of_shape.out_shape == (3, 100, 125)
+    assert of_shape.bytes_out == 3 * 100 * 125 * 2
+
+
+@pytest.mark.parametrize("tile", ["auto", None, 100, (200, 90)])
+def test_the_planned_tiles_are_what_runs(grey, tile):
+    image = np.random.default_rng(0).random((2, 130, 140))
+    made = plan(image, 2, grey, tile=tile)
+    steps = list(run(made, image))
+    assert (steps[0].done, steps[0].total) == (0, made.n_tiles)
+    assert (steps[-1].done, steps[-1].total) == (made.n_tiles, made.n_tiles)
+    assert tile is None or made.tile <= (200, 140)
+
+
+def test_a_plan_runs_on_the_image_that_it_was_made_for(grey):
+    with pytest.raises(InputError, match="the plan is for"):
+        next(run(plan(IMAGE, 2, grey), IMAGE[1:]))
+
+
+def test_nothing_is_measured_unless_asked_for():
+    calls = []
+
+    class Counting(Plain):
+        def forward(self, x):
+            calls.append(x.shape)
+            return super().forward(x)
+
+    model = make_model({2: Counting(2)})
+    model.halo(2)
+    calls.clear()
+    assert plan(IMAGE, 2, model, measure=False).seconds is None
+    assert not calls
+    measured = plan(IMAGE, 2, model)
+    assert measured.seconds > 0
+    assert calls
+    calls.clear()
+    assert plan(IMAGE, 2, model, measure=False) == measured
+    assert not calls
+
+
+def test_measuring_is_quick():
+    model = make_model({2: Plain(2, kernels=(3,) * 8)})
+    model.halo(2)
+    started = time.thread_time()
+    plan(IMAGE, 2, model)
+    assert time.thread_time() - started < 1
+
+
+def test_memory_is_foretold_from_small_images():
+    model = make_model({2: Plain(2, kernels=(3,) * 4)})
+    made = plan(IMAGE, 2, model, tile=200)
+    with PeakTracker() as tracker:
+        list(run(made, IMAGE))
+    assert made.memory == pytest.approx(tracker.peak, rel=0.3)
+
+
+def cost(**changes):
+    facts = {
+        "times": ((1024, 0.001), (65536, 0.03), (262144, 0.3)),
+        "fixed_bytes": 0,
+        "bytes_per_pixel": 100,
+    }
+    return Cost(**{**facts, **changes})
+
+
+def test_times_are_interpolated_and_grow_in_proportion_beyond():
+    assert cost().seconds(65536) == pytest.approx(0.03)
+    assert 0.03 < cost().seconds(100_000) < 0.3
+    assert cost().seconds(524288) == pytest.approx(0.6)
+    assert cost().best_pixels == 65536
+
+
+def test_tiles_are_as_large_as_is_cheapest(grey):
+    large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
+    assert with_tile(large, cost()).tile == (192, 192)
+    slow = cost(times=((1024, 0.1),))
+    assert with_tile(large, slow).tile == (96, 96)  # within two seconds
+
+
+def test_tiles_fit_into_the_free_memory(grey, monkeypatch):
+    large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
+    monkeypatch.setattr(
+        "napari_sr.inference._choose.free_memory", lambda _: large.bytes_out + 4_000_000
+    )
+    chosen = with_tile(large, cost())
+    assert chosen.tile == (128, 128)
+    assert chosen.window[0] ** 2 * 100 <= 2_000_000
+
+
+def test_small_frames_run_in_batches(grey):
+    stack = plan((100, 32, 32), 2, grey, dtype="uint8", measure=False)
+    assert with_batch(with_tile(stack, cost()), cost()).batch == 64
+    assert with_batch(plan((5, 32, 32), 2, grey, dtype="uint8", measure=False), cost()).batch == 5
+
+
+def test_the_cost_is_kept(grey):
+    made = plan(IMAGE, 2, grey)
+    assert measured_cost(made) is measured_cost(made)
+
+
+@pytest.mark.parametrize(
+    ("scale", "native", "passes"),
+    [
+        ((1, 1), (2, 3), ()),
+        ((1.1, 1), (2, 3, 4), (2,)),
+        ((2, 2), (2, 3, 4), (2,)),
+        ((2, 2.1), (2, 3, 4), (3,)),
+        ((5, 5), (2, 3, 4), (2, 3)),
+        ((8, 8), (2, 4), (2, 4)),
+        ((3, 3), (2,), (2, 2)),
+        ((16, 1), (4,), (4, 4)),
+    ],
+)
+def test_the_fewest_sufficient_native_scales_are_run(scale, native, passes):
+    assert choose_passes(scale, native) == passes
+
+
+def test_low_precision_is_chosen_only_where_it_is_safe_and_faster():
+    eight, sixteen = np.dtype("uint8"), np.dtype("uint16")
+    assert resolve_precision("auto", "cpu", eight, safe=True, faster=True) == "bfloat16"
+    for dtype, safe, faster in [(sixteen, True, True), (eight, False, True), (eight, True, False)]:
+        assert resolve_precision("auto", "cpu", dtype, safe=safe, faster=faster) == "float32"
+    with pytest.raises(DeviceError):
+        resolve_precision("int8", "cpu", eight, safe=True, faster=True)
+
+
+def test_numbers_are_written_for_people():
+    assert [format_bytes(n) for n in (12, 2048, 5 * 2**30)] == ["12 B", "2.0 KiB", "5.0 GiB"]
+    durations = [format_seconds(s) for s in (0.01, 9.5, 41.3, 300, 4800)]
+    assert durations == [
+        "0.1 s",
+        "9.5 s",
+        "41 s",
+        "5 min",
+        "1 h 20 min",
+    ]
