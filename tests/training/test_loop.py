@@ -118,3 +118,46 @@ def test_other_colours_train_too(workspace, colour):
     (workspace / "recipe.toml").write_text(text)
     best = train(workspace / "recipe.toml", workspace / "run")
     assert load_model(best).card.colour == colour
+
+
+def test_whitened_filters_are_ordinary_filters_when_saved(workspace):
+    """The same function, in a file that knows nothing of how it was trained."""
+    text = (workspace / "recipe.toml").read_text()
+    text = text.replace('"ecbsr"', '"esr-tm"').replace("{ m = 1, c = 4 }", "{ K = 5, C = 2 }")
+    (workspace / "recipe.toml").write_text(
+        text.replace("[optimisation]", "[optimisation]\nwhiten = true")
+    )
+    run = trainer(workspace)
+    for _ in range(5):
+        run.step()
+    x = torch.rand(1, 1, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(run.plain()(x), run.average.network(x), atol=1e-5, rtol=0)
+    assert set(run.plain().state_dict()) == {"filter.weight"}
+    best = train(workspace / "recipe.toml", workspace / "run")
+    assert load_model(best).card.architecture == "esr-tm"
+
+
+def test_whitening_helps_filters_learn(workspace):
+    """In equally many steps, the loss of the same network on the same patches falls further."""
+    text = (workspace / "recipe.toml").read_text()
+    text = text.replace('"ecbsr"', '"esr-tm"').replace("{ m = 1, c = 4 }", "{ K = 5, C = 4 }")
+    text = text.replace("iterations = 12", "iterations = 300").replace("lr = 1e-3", "lr = 2e-3")
+    psnr = {}
+    for whitened in (False, True):
+        option = f"[optimisation]\nwhiten = {str(whitened).lower()}"
+        (workspace / "recipe.toml").write_text(text.replace("[optimisation]", option))
+        run = trainer(workspace)
+        while run.iteration < run.recipe.iterations:
+            run.step()
+        psnr[whitened] = run.validate(0).psnr
+    assert psnr[True] > psnr[False] + 0.5
+
+
+def test_whitening_needs_a_bank_of_filters(workspace):
+    text = (workspace / "recipe.toml").read_text()
+    (workspace / "recipe.toml").write_text(
+        text.replace("[optimisation]", "[optimisation]\nwhiten = true")
+    )
+    with pytest.raises(RecipeError, match="whiten"):
+        train(workspace / "recipe.toml", workspace / "run")

@@ -22,9 +22,8 @@ from napari_sr.training._recipe import Recipe, read_recipe
 from napari_sr.training._run import Entry, RunFolder
 from napari_sr.training._schedule import learning_rate
 from napari_sr.training._start import start_weights
-from napari_sr.training._templates import start_templates
 from napari_sr.training._validation import validate
-from napari_sr.training._whiten import plain, whiten
+from napari_sr.training._whiten import plain_state, whiten
 from napari_sr.training.losses import make_loss
 
 if TYPE_CHECKING:
@@ -96,6 +95,13 @@ class Trainer:
         psnr = validate(self.average.network, self.pairs, self.recipe.model.colour)
         rate = learning_rate(self.recipe.schedule, self.recipe.iterations, self.iteration)
         return Entry(self.iteration, self.seconds, rate, loss, psnr)
+
+    def plain(self) -> nn.Module:
+        """The mean weights in a network as anybody builds it."""
+        model = self.recipe.model
+        network = registry.get(model.architecture).build(scale=model.scale, **model.config)
+        network.load_state_dict(plain_state(self.average.network))
+        return network
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that `load_state_dict` needs to go on as if nothing had happened."""
@@ -204,7 +210,7 @@ def _record(trainer: Trainer, run: RunFolder, entry: Entry) -> None:
     run.append(entry)
     if entry.psnr > trainer.best:
         trainer.best = entry.psnr
-        run.save_weights("best", plain(trainer.average.network), trainer.recipe, entry)
+        run.save_weights("best", trainer.plain(), trainer.recipe, entry)
     run.draw_curve()
 
 
@@ -248,9 +254,7 @@ def _network(recipe: Recipe, data: TrainingData, generator: torch.Generator) -> 
         network = registry.get(model.architecture).build(scale=model.scale, **model.config)
     except TypeError as error:
         raise RecipeError(f"model.config does not fit {model.architecture}: {error}") from error
-    if model.init == "templates":
-        start_templates(network, data, generator)
-    elif model.init:
+    if model.init:
         start_weights(network, recipe.resolve(model.init))
     if recipe.optimisation.whiten:
         whiten(network, data, generator)

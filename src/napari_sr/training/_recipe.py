@@ -38,8 +38,7 @@ class ModelRecipe:
     colour: Colour = "Y"
     """What the network sees: BT.601 luma, RGB, or a grey image as it is."""
     init: str = ""
-    """Weights to start from, of this or another scale: what fits is taken. Empty: random; ``"templates"``: for
-    eSR-TM, filters solved for."""
+    """Weights to start from, of this or another scale: what fits is taken. Empty: random."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ that is saved has ordinary filters.
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -80,11 +79,11 @@ def whiten(network: nn.Module, data: TrainingData, generator: torch.Generator) -
     parametrize.register_parametrization(bank, "weight", _Components(basis.float()))
 
 
-def plain(network: nn.Module) -> nn.Module:
-    """The network with ordinary filters: a copy if it was whitened, else itself."""
+def plain_state(network: nn.Module) -> dict[str, Tensor]:
+    """State dict of a network, whitened or not, with ordinary filters."""
+    own = network.state_dict()
     bank = getattr(network, "filter", None)
     if not isinstance(bank, nn.Module) or not parametrize.is_parametrized(bank):
-        return network
-    ordinary = copy.deepcopy(network)
-    parametrize.remove_parametrizations(cast("nn.Module", ordinary.filter), "weight")
-    return ordinary
+        return own
+    rest = {k: v for k, v in own.items() if not k.startswith("filter.parametrizations.")}
+    return {**rest, "filter.weight": bank.weight.detach()}
