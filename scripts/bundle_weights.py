@@ -3,9 +3,9 @@
     .venv/bin/python scripts/bundle_weights.py runs/ecbsr-x2 … --benchmarks ../shared/data/benchmarks
 
 A run's best weights are merged, stored as float16 if that moves neither benchmark by 0.01 dB, measured on Set5 and
-Set14 through `napari_sr.evaluation`, and entered in ``catalog.toml``. The log and the curve go to ``docs/training``.
-A model's card must already stand in the catalog, or in scripts/cards.toml. Weights that are worse on the held-out images than those that ship
-are refused.
+Set14 through `napari_sr.evaluation`, and entered in ``catalog.toml``; the log and the curve go to ``docs/training``.
+A model's card must already stand in the catalog, or in scripts/cards.toml. Weights that are worse on the held-out
+images than those that ship are refused.
 """
 
 from __future__ import annotations
