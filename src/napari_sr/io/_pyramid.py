@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
 
 
 def halved(block: NDArray[Any]) -> NDArray[Any]:
@@ -21,26 +21,34 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
     Returns
     -------
     array, shape (..., ceil(Y / 2), ceil(X / 2)), of the same type
-        Integers rounded to the nearest; a bool is True where at least half are. NaN
+        Integers rounded to the nearest, half upwards; a bool is True where at least half are. NaN
         only where all are. A last row or column without a partner stands for itself.
     """
     odd = [(0, 0)] * (block.ndim - 2) + [(0, n % 2) for n in block.shape[-2:]]
-    block = np.pad(block, odd, mode="edge")  # a mean with oneself changes nothing
-    quarters = [block[..., y::2, x::2] for y in (0, 1) for x in (0, 1)]
-    if block.dtype.kind == "b":
-        return np.asarray(np.sum(quarters, axis=0) >= 2)
-    if block.dtype.kind == "f":
-        return _nan_mean(quarters).astype(block.dtype)
-    # the parts of four first, so that no integer type overflows
-    fours = sum(quarter // 4 for quarter in quarters)
-    rest = np.rint(sum(quarter % 4 for quarter in quarters) / 4)
-    return np.asarray(fours + rest.astype(block.dtype))
+    if block.shape[-1] % 2 or block.shape[-2] % 2:
+        block = np.pad(block, odd, mode="edge")  # a mean with oneself changes nothing
+    kind = block.dtype.kind
+    if kind == "b":
+        return np.asarray(_sum_of_four(block, np.uint8) >= 2)
+    if kind == "f":
+        return _float_mean(block).astype(block.dtype)
+    if block.dtype.itemsize == 8:  # no wider type: the parts of four first
+        rest = (_sum_of_four(block % 4, block.dtype) + 2) // 4
+        return np.asarray(_sum_of_four(block // 4, block.dtype) + rest)
+    wider = np.dtype(f"{kind}{2 * block.dtype.itemsize}")
+    return ((_sum_of_four(block, wider) + 2) >> 2).astype(block.dtype)
 
 
-def _nan_mean(quarters: list[NDArray[Any]]) -> NDArray[np.float64]:
-    parts = [quarter.astype(np.float64) for quarter in quarters]
-    known = [~np.isnan(part) for part in parts]
-    count = np.sum(known, axis=0)
+def _sum_of_four(block: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    rows = np.add(block[..., ::2, :], block[..., 1::2, :], dtype=dtype)
+    return np.asarray(rows[..., ::2] + rows[..., 1::2])
+
+
+def _float_mean(block: NDArray[Any]) -> NDArray[np.float64]:
+    missing = np.isnan(block)
     with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
-        total = sum(np.where(there, part, 0) for there, part in zip(known, parts, strict=True))
+        if not missing.any():
+            return _sum_of_four(block, np.float64) / 4
+        count = _sum_of_four(~missing, np.uint8)
+        total = _sum_of_four(np.where(missing, 0, block), np.float64)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
