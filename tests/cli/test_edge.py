@@ -78,15 +78,18 @@ def test_warnings_are_one_line(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends a POSIX signal")
-def test_ctrl_c_leaves_nothing_half_written(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "code", "word"), [("SIGINT", 130, "stopped"), ("SIGTERM", 143, "terminated")]
+)
+def test_a_signal_leaves_nothing_half_written(tmp_path, name, code, word):
     """A real process, interrupted in the middle of a run that would take minutes."""
     write_image(tmp_path / "large.tif", np.zeros((30, 512, 512), np.float32) + np.arange(512))
     (tmp_path / "out").mkdir()
     before = files(tmp_path)
-    code = "from napari_sr.cli import main; main()"
+    program = "from napari_sr.cli import main; main()"
     arguments = ["upscale", "large.tif", "-o", "out/large.tif", "-m", "bicubic", "--scale", "4"]
     with subprocess.Popen(
-        [sys.executable, "-c", code, *arguments, "--ensemble"],
+        [sys.executable, "-c", program, *arguments, "--ensemble"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -95,7 +98,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path):
         assert process.stdout is not None
         assert process.stderr is not None
         assert "bicubic x4" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 130
-        assert process.stderr.read() == "error: stopped; nothing was left half-written\n"
+        process.send_signal(getattr(signal, name))
+        assert process.wait(timeout=60) == code
+        assert process.stderr.read() == f"error: {word}; nothing was left half-written\n"
     assert files(tmp_path) == before

@@ -7,7 +7,7 @@ import typer
 
 from napari_sr import __version__
 from napari_sr.cli import _benchmark, _evaluate, _info, _models, _train, _upscale
-from napari_sr.cli._edge import EdgeGroup, tell_warnings
+from napari_sr.cli._edge import EdgeGroup, end_cleanly_when_terminated, tell_warnings
 
 app = typer.Typer(
     name="napari-sr",
@@ -46,4 +46,5 @@ def _options(
 def main() -> None:
     """Run the program with the arguments of the process."""
     tell_warnings()
+    end_cleanly_when_terminated()
     app()

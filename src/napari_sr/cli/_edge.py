@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -38,6 +40,16 @@ class EdgeGroup(TyperGroup):
         if ctx.params.get("debug"):
             return super().invoke(ctx)
         return told(lambda: super(EdgeGroup, self).invoke(ctx))
+
+
+def end_cleanly_when_terminated() -> None:
+    """Let SIGTERM (a batch system's time limit) clean up as Ctrl-C does; exit code 143."""
+
+    def leave(number: int, _: object) -> NoReturn:
+        typer.echo("error: terminated; nothing was left half-written", err=True)
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def told(action: Callable[[], Any]) -> Any:
