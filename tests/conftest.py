@@ -9,6 +9,14 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+@pytest.fixture(autouse=True)
+def models_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder instead of the user's own models, which tests neither see nor change."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("NAPARI_SR_HOME", str(home))
+    return home
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of benchmark images and official checkpoints, which are never part of the project."""

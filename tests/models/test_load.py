@@ -16,7 +16,7 @@ from napari_sr.architectures.ecbsr import ECBSR, PlainECBSR
 from napari_sr.architectures.espcn import ESPCN
 from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError, ModelRangeError
 from napari_sr.imaging import imresize
-from napari_sr.models import ModelCard, _catalog, _facts, _load, load_model, save_network
+from napari_sr.models import ModelCard, _catalog, _facts, _home, _load, load_model, save_network
 from napari_sr.models._files import sha256
 
 
@@ -51,7 +51,7 @@ sha256 = "{sha256(path)}"
         encoding="utf-8",
     )
     cards = list(_catalog.read_catalog(tmp_path / "catalog.toml"))
-    monkeypatch.setattr(_load, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(_home, "WEIGHTS", tmp_path)
     monkeypatch.setattr(_load, "_LOADED", {})
     for module in (_load, _facts):
         monkeypatch.setattr(module, "list_models", lambda: cards)

@@ -1,6 +1,6 @@
 """Models: cards, the catalog, and one function that makes any checkpoint ready to run.
 
-Cards can be listed without PyTorch; it is imported when a model is loaded.
+Cards can be listed, and published models downloaded, without PyTorch; it is imported when a model is loaded.
 """
 
 from __future__ import annotations
@@ -9,15 +9,44 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr.models._card import Checkpoint, ModelCard
 from napari_sr.models._catalog import list_models
+from napari_sr.models._home import is_local, local_scales
+from napari_sr.models._licence import explain_licence, is_permissive
 
 if TYPE_CHECKING:
+    from napari_sr.models._download import download_model, to_download
     from napari_sr.models._load import load_model
     from napari_sr.models._model import Model
+    from napari_sr.models._own import add_model, import_model, remove_model
     from napari_sr.models._save import save_network
 
-__all__ = ["Checkpoint", "Model", "ModelCard", "list_models", "load_model", "save_network"]
+__all__ = [
+    "Checkpoint",
+    "Model",
+    "ModelCard",
+    "add_model",
+    "download_model",
+    "explain_licence",
+    "import_model",
+    "is_local",
+    "is_permissive",
+    "list_models",
+    "load_model",
+    "local_scales",
+    "remove_model",
+    "save_network",
+    "to_download",
+]
 
-_HOME = {"Model": "_model", "load_model": "_load", "save_network": "_save"}
+_HOME = {
+    "Model": "_model",
+    "add_model": "_own",
+    "download_model": "_download",
+    "import_model": "_own",
+    "load_model": "_load",
+    "remove_model": "_own",
+    "save_network": "_save",
+    "to_download": "_download",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,25 +1,36 @@
-"""The catalog: cards of the bundled models, read from a TOML file beside their weights."""
+"""The catalog: cards of the models that ship, of published ones to download, and of the user's own, read from TOML."""
 
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import logging
 import sys
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from napari_sr.errors import NapariSRError
+from napari_sr.errors import ModelNotFoundError, NapariSRError
 from napari_sr.models._card import COLOURS, GROUPS, Checkpoint, ModelCard
+from napari_sr.models._home import WEIGHTS, models_folder
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-__all__ = ["WEIGHTS", "CatalogError", "list_models", "read_catalog"]
+__all__ = [
+    "WEIGHTS",
+    "CatalogError",
+    "card_of",
+    "list_models",
+    "own_models",
+    "read_catalog",
+    "user_catalog",
+]
 
-WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-"""Folder of the bundled weights and of ``catalog.toml``."""
+_REINSTALL = "reinstall napari-sr"
+_LOG = logging.getLogger(__name__)
 
 _T = TypeVar("_T", Checkpoint, ModelCard)
 
@@ -29,16 +40,72 @@ class CatalogError(NapariSRError, ValueError):
 
 
 def list_models() -> list[ModelCard]:
-    """Cards of all models that `load_model` knows by id, the bundled ones first."""
-    return list(_bundled())
+    """Cards of all models that `load_model` knows by id: bundled, published, and the user's own.
+
+    Weights of published models must be downloaded first; `napari_sr.models.is_local` tells whether they are.
+    """
+    own = _readable_own()
+    taken = {card.id for card in own}
+    # where a later release brings a model of the same name, the user's goes on to mean what it meant
+    return [card for card in _shipped() if card.id not in taken] + list(own)
 
 
 @cache
-def _bundled() -> tuple[ModelCard, ...]:
-    return read_catalog(WEIGHTS / "catalog.toml")
+def _shipped() -> tuple[ModelCard, ...]:
+    official = Path(__file__).with_name("official.toml")
+    return read_catalog(WEIGHTS / "catalog.toml") + read_catalog(official)
 
 
-def read_catalog(path: Path) -> tuple[ModelCard, ...]:
+def card_of(model: str) -> ModelCard:
+    """Card of a model by its id.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If the catalog has none of that id; near ones are named.
+    """
+    cards = {card.id: card for card in list_models()}
+    if model not in cards:
+        near = difflib.get_close_matches(model, cards, n=3, cutoff=0.4) or list(cards)[:3]
+        raise ModelNotFoundError(f"no model is called {model!r}; did you mean {', '.join(near)}?")
+    return cards[model]
+
+
+def user_catalog() -> Path:
+    """File with the cards of the user's own models; it need not exist."""
+    return models_folder() / "catalog.toml"
+
+
+def own_models() -> tuple[ModelCard, ...]:
+    """Cards of the models that the user imported, added or trained.
+
+    Raises
+    ------
+    CatalogError
+        If their catalog is damaged.
+    """
+    path = user_catalog()
+    if not path.is_file():
+        return ()
+    cards = read_catalog(path, f"mend {path}, or move it away and import your models again")
+    return tuple(dataclasses.replace(card, group="Mine") for card in cards)
+
+
+_WARNED: set[str] = set()
+
+
+def _readable_own() -> tuple[ModelCard, ...]:
+    """Own models; a damaged catalog must not take the others away, and is told of once."""
+    try:
+        return own_models()
+    except CatalogError as error:
+        if str(error) not in _WARNED:
+            _WARNED.add(str(error))
+            _LOG.warning("your own models are left out: %s", error)
+        return ()
+
+
+def read_catalog(path: Path, advice: str = _REINSTALL) -> tuple[ModelCard, ...]:
     """Read and check a catalog.
 
     Parameters
@@ -46,6 +113,8 @@ def read_catalog(path: Path) -> tuple[ModelCard, ...]:
     path : Path
         TOML with ``[[model]]`` tables and ``[[model.checkpoint]]`` tables in them, whose keys are the
         fields of `ModelCard` and `Checkpoint`.
+    advice : str
+        What to do about a file that cannot be read.
 
     Raises
     ------
@@ -55,8 +124,11 @@ def read_catalog(path: Path) -> tuple[ModelCard, ...]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CatalogError(f"{path.name}: cannot be read ({error}); reinstall napari-sr") from error
-    cards = tuple(_card(table, path.name) for table in tables.get("model", []))
+        raise CatalogError(f"{path.name}: cannot be read ({error}); {advice}") from error
+    models = tables.get("model", [])
+    if not isinstance(models, list) or not all(isinstance(each, dict) for each in models):
+        raise CatalogError(f"{path.name}: write each model as a [[model]] table; {advice}")
+    cards = tuple(_card(table, path.name) for table in models)
     ids = [card.id for card in cards]
     twice = {each for each in ids if ids.count(each) > 1}
     if twice:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +12,9 @@ from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError
 from napari_sr.models import _facts, _files
 from napari_sr.models._assemble import Assembled, assemble
 from napari_sr.models._card import Checkpoint, Colour, ModelCard
-from napari_sr.models._catalog import WEIGHTS, list_models
+from napari_sr.models._catalog import card_of, list_models
 from napari_sr.models._foreign import is_foreign, read_foreign
+from napari_sr.models._home import is_bundled, local_scales, path_of
 from napari_sr.models._model import Model, ready
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def load_model(
     Raises
     ------
     ModelNotFoundError
-        If there is no such model or file; near names are suggested.
+        If there is no such model or file, and near names are suggested; or if it must be downloaded first.
     ModelLoadError
         If the file is damaged, not recognised, or does not fit.
     ModelRangeError
@@ -73,13 +73,37 @@ def _by_name(name: str) -> Model | Path:
     """Model of the catalog, or the path that the name is."""
     cards = {card.id: card for card in list_models()}
     if name in cards:
-        with _LOCK:
-            return _LOADED.setdefault(name, _from_card(cards[name]))
+        return _of_catalog(cards[name])
     path = Path(name)
     if path.suffix.lower() in _files.SUFFIXES or path.is_file():
         return path
-    near = difflib.get_close_matches(name, cards, n=3, cutoff=0.4) or list(cards)
-    raise ModelNotFoundError(f"no model is called {name!r}; did you mean {', '.join(near)}?")
+    return _of_catalog(card_of(name))
+
+
+def _of_catalog(card: ModelCard) -> Model:
+    """The one model of a card, so that its networks are opened once; another one if the card was replaced."""
+    if not local_scales(card):
+        raise _missing(card, card.checkpoints[0])
+    with _LOCK:
+        if card.id not in _LOADED or _LOADED[card.id].card != card:
+            _LOADED[card.id] = _from_card(card)
+        return _LOADED[card.id]
+
+
+def _missing(card: ModelCard, checkpoint: Checkpoint) -> ModelNotFoundError:
+    what = f"the weights of {card.id} x{checkpoint.scale}"
+    if is_bundled(card):
+        return ModelNotFoundError(f"{what} ({checkpoint.file}) are missing; {_remedy(card)}")
+    return ModelNotFoundError(f"{what} are not on this machine; {_remedy(card)}")
+
+
+def _remedy(card: ModelCard) -> str:
+    """What to do where a file is missing or damaged."""
+    if is_bundled(card):
+        return "reinstall napari-sr"
+    if any(checkpoint.url for checkpoint in card.checkpoints):
+        return f"run: napari-sr models download {card.id}"
+    return f"run: napari-sr models remove {card.id}, and import it again"
 
 
 def _with(model: Model, value_range: float | None, colour: Colour | None) -> Model:
@@ -103,15 +127,12 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
     """Network of a checkpoint of the catalog, its file verified."""
     if not checkpoint.file:
         return registry.get(card.architecture).build(scale=checkpoint.scale)
-    path = WEIGHTS / checkpoint.file
+    path = path_of(card, checkpoint)
     if not path.is_file():
-        raise ModelNotFoundError(
-            f"the weights of {card.id} x{checkpoint.scale} ({checkpoint.file}) are missing; "
-            "reinstall napari-sr"
-        )
+        raise _missing(card, checkpoint)
     if _files.sha256(path) != checkpoint.sha256:
         raise ModelLoadError(
-            f"{checkpoint.file}: changed or damaged (wrong SHA-256); reinstall napari-sr"
+            f"{checkpoint.file}: changed or damaged (wrong SHA-256); {_remedy(card)}"
         )
     network = _opened(path)[1].network
     if network.scale != checkpoint.scale:
