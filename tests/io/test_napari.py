@@ -1,0 +1,147 @@
+"""In napari: files open as layers at their place and size, and layers are saved so that they do again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from npe2 import PluginManifest
+
+from napari_sr.errors import FileReadError, FileWriteError
+from napari_sr.io import READABLE_SUFFIXES, Channel, read_image, write_image, write_ome_zarr
+from napari_sr.io._napari import get_reader
+
+from .conftest import random_image
+
+
+@pytest.fixture
+def viewer(npe2pm):
+    """A viewer without a window that has our plugin and no other."""
+    manifest = PluginManifest.from_distribution("napari-sr")
+    npe2pm.register(manifest)
+    return ViewerModel()
+
+
+def opened(viewer, path):
+    return viewer.open(str(path), plugin="napari-sr")
+
+
+def test_the_manifest_promises_what_is_read():
+    manifest = PluginManifest.from_distribution("napari-sr")
+    patterns = {p for r in manifest.contributions.readers for p in r.filename_patterns}
+    assert patterns == {f"*{suffix}" for suffix in READABLE_SUFFIXES}
+
+
+@pytest.mark.parametrize("path", ["a.txt", "https://x.org/a.png", ["a.png", "b.png"], "b.png.bak"])
+def test_what_is_not_ours_is_left_to_others(path):
+    assert get_reader(path) is None
+    assert get_reader("A.PNG") is not None
+    assert get_reader("folder/x.ome.zarr/") is not None
+
+
+def test_a_16_bit_picture_opens_with_its_colours(viewer, tmp_path):
+    data = random_image((20, 30, 4), np.uint16)
+    (layer,) = opened(viewer, write_image(tmp_path / "deep.png", data))
+    assert layer.rgb
+    assert layer.name == "deep"
+    np.testing.assert_array_equal(layer.data, data)
+
+
+def test_channels_open_as_layers_with_names_colours_and_limits(viewer, tmp_path):
+    data = random_image((3, 2, 20, 30), np.uint16)
+    channels = [Channel("DAPI", "#0000ff", (10, 900)), Channel("GFP", "#00ff00", (20, 800))]
+    path = write_image(
+        tmp_path / "cells.tif", data, "ZCYX", channels=channels,
+        scale=(0.5, 1, 0.1, 0.2), units=("micrometer", "pixel", "micrometer", "micrometer"),
+    )  # fmt: skip
+    layers = opened(viewer, path)
+    assert [layer.name for layer in layers] == ["cells: DAPI", "cells: GFP"]
+    for i, layer in enumerate(layers):
+        np.testing.assert_array_equal(layer.data, data[:, i])
+        np.testing.assert_allclose(layer.scale, (0.5, 0.1, 0.2))
+        assert [str(unit) for unit in layer.units] == ["micrometer"] * 3
+        assert layer.axis_labels == ("z", "y", "x")
+        np.testing.assert_allclose(layer.contrast_limits, channels[i].window)
+    np.testing.assert_allclose(layers[0].colormap.colors[-1], (0, 0, 1, 1))
+
+
+def test_ome_zarr_opens_as_a_pyramid_at_its_place(viewer, tmp_path):
+    data = random_image((2, 40, 30), np.uint8)
+    path = write_ome_zarr(
+        tmp_path / "c.zarr", data, "CYX", levels=2,
+        scale=(1, 2, 3), translation=(0, 7, -8), units=("pixel", "nanometer", "nanometer"),
+    )  # fmt: skip
+    layers = opened(viewer, path)
+    assert len(layers) == 2
+    for i, layer in enumerate(layers):
+        assert layer.multiscale
+        np.testing.assert_array_equal(np.asarray(layer.data[0]), data[i])
+        np.testing.assert_allclose(layer.translate, (7, -8))
+        np.testing.assert_allclose(layer.scale, (2, 3))
+
+
+def test_each_image_of_an_ome_file_becomes_a_layer(viewer, tmp_path):
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as tif:
+        for shape in ((8, 9), (5, 6)):
+            tif.write(random_image(shape, np.uint8), photometric="minisblack", metadata={})
+    assert [layer.data.shape for layer in opened(viewer, path)] == [(8, 9), (5, 6)]
+
+
+def test_a_damaged_file_is_an_error_of_one_line_and_adds_nothing(viewer, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"text")
+    with pytest.raises(FileReadError, match=r"bad.png: the content is not PNG"):
+        opened(viewer, tmp_path / "bad.png")
+    assert len(viewer.layers) == 0
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".zarr", ".ome.zarr"])
+@pytest.mark.parametrize("rgb", [False, True])
+def test_a_saved_layer_opens_where_it_was(viewer, tmp_path, suffix, rgb):
+    data = random_image((20, 30, 3) if rgb else (4, 20, 30), np.uint8)
+    n = 2 if rgb else 3
+    layer = viewer.add_image(
+        data, rgb=rgb, scale=(0.5, 0.25, 0.2)[-n:], translate=(3, 4.5, -6)[-n:],
+        units=("micrometer",) * n, axis_labels=("z", "y", "x")[-n:], name="mine",
+        **({} if rgb else {"contrast_limits": (5, 99), "colormap": "green"}),
+    )  # fmt: skip
+    path = str(tmp_path / f"saved{suffix}")
+    assert layer.save(path, plugin="napari-sr") == [path]
+    (again,) = opened(viewer, path)
+    pixels = again.data[0] if again.multiscale else again.data
+    np.testing.assert_array_equal(np.asarray(pixels), data)
+    np.testing.assert_allclose(again.scale, layer.scale)
+    np.testing.assert_allclose(again.translate, layer.translate)
+    assert again.units == layer.units
+    if not rgb:
+        assert again.axis_labels == layer.axis_labels
+    if not rgb and suffix.endswith("zarr"):
+        np.testing.assert_allclose(again.contrast_limits, (5, 99))
+        np.testing.assert_allclose(again.colormap.colors[-1], (0, 1, 0, 1))
+
+
+def test_a_turned_layer_keeps_its_pixel_size_and_an_affine_shift_its_place(viewer, tmp_path):
+    data = random_image((20, 30), np.uint8)
+    turned = viewer.add_image(data, scale=(2, 3), translate=(5, 5), rotate=30)
+    turned.save(str(tmp_path / "turned.ome.tif"), plugin="napari-sr")
+    read = read_image(tmp_path / "turned.ome.tif")
+    assert (read.scale, read.translation) == ((2, 3), (0, 0))
+    shift = np.array([[1, 0, 7], [0, 1, 8], [0, 0, 1]])
+    shifted = viewer.add_image(data, scale=(2, 3), translate=(5, 5), affine=shift)
+    shifted.save(str(tmp_path / "shifted.ome.tif"), plugin="napari-sr")
+    assert read_image(tmp_path / "shifted.ome.tif").translation == (12, 13)
+
+
+def test_a_layer_that_does_not_fit_is_refused_and_nothing_is_written(viewer, tmp_path):
+    layer = viewer.add_image(random_image((20, 30), np.float32))
+    with pytest.raises(FileWriteError, match=r"save as \.tif"):
+        layer.save(str(tmp_path / "x.png"), plugin="napari-sr")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_open_in_a_viewer(viewer):
+    (layer,) = viewer.open_sample("napari-sr", "cell")
+    np.testing.assert_allclose(layer.scale, 0.107)
+    assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
+    assert "CC0" in layer.metadata["licence"]

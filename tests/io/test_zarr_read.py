@@ -1,0 +1,138 @@
+"""OME-Zarr of other programs comes in lazily, with axes, pixel size and channels; all else is named."""
+
+from __future__ import annotations
+
+import json
+
+import dask.array as da
+import numpy as np
+import pytest
+import zarr
+from ome_zarr.format import FormatV04, FormatV05
+from ome_zarr.writer import write_image as write_theirs
+
+from napari_sr.errors import FileReadError
+from napari_sr.io import read_image, read_ome_zarr, write_ome_zarr
+
+from .conftest import random_image
+
+AXES = [
+    {"name": "t", "type": "time", "unit": "second"},
+    {"name": "c", "type": "channel"},
+    {"name": "y", "type": "space", "unit": "micrometer"},
+    {"name": "x", "type": "space", "unit": "micrometer"},
+]
+STEPS = [
+    {"type": "scale", "scale": [2, 1, 0.5, 0.25]},
+    {"type": "translation", "translation": [0, 0, 10, -4]},
+]
+
+
+def image_group(path, data, multiscale, **attributes):
+    """A Zarr 2 image group with the metadata of any version."""
+    group = zarr.open_group(path, mode="w", zarr_format=2)
+    group.create_array("full", data=data)
+    group.attrs.update({"multiscales": [multiscale], **attributes})
+    return path
+
+
+@pytest.mark.parametrize("fmt", [FormatV04(), FormatV05()], ids=["0.4", "0.5"])
+def test_what_ome_zarr_writes_is_read(tmp_path, fmt):
+    data = random_image((2, 3, 60, 50), np.uint16)
+    write_theirs(
+        da.from_array(data, chunks=32), str(tmp_path / "theirs.zarr"), axes=AXES, fmt=fmt,
+        scale_factors=[2], scale={"t": 2, "c": 1, "y": 0.5, "x": 0.25},
+        axes_units={"t": "second", "y": "micrometer", "x": "micrometer"},
+    )  # fmt: skip
+    read = read_image(tmp_path / "theirs.zarr")
+    assert isinstance(read.data, da.Array)
+    np.testing.assert_array_equal(read.data.compute(), data)
+    assert (read.axes, read.scale) == ("TCYX", (2, 1, 0.5, 0.25))
+    assert read.units == ("second", "pixel", "micrometer", "micrometer")
+    assert [level.shape for level in read.levels] == [(2, 3, 30, 25)]
+
+
+def test_transforms_apply_in_order_and_the_whole_images_own_last(tmp_path):
+    path = image_group(
+        tmp_path / "moved.zarr",
+        random_image((1, 1, 6, 5), np.uint8),
+        {
+            "axes": AXES,
+            "datasets": [{"path": "full", "coordinateTransformations": STEPS}],
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [1, 1, 10, 10]},
+                {"type": "translation", "translation": [0, 0, 1, 2]},
+            ],
+        },
+    )
+    read = read_ome_zarr(path)
+    assert read.scale == (2, 1, 5, 2.5)
+    assert read.translation == (0, 0, 101, -38)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "letters"),
+    [
+        (None, (2, 3, 4, 6, 5), "TCZYX"),  # 0.1 and 0.2
+        (["c", "y", "x"], (3, 6, 5), "CYX"),  # 0.3
+        (
+            [{"name": "wavelength", "type": "channel"}, {"name": "angle"}, *AXES[2:]],
+            (3, 4, 6, 5),
+            "CAYX",
+        ),
+    ],
+)
+def test_axes_of_every_version_are_understood(tmp_path, axes, shape, letters):
+    multiscale = {"datasets": [{"path": "full"}]} | ({"axes": axes} if axes else {})
+    read = read_ome_zarr(image_group(tmp_path / "a", np.zeros(shape, np.uint8), multiscale))
+    assert (read.axes, read.scale) == (letters, (1,) * len(shape))
+
+
+def test_channels_are_read_from_omero(tmp_path):
+    omero = {
+        "channels": [
+            {"label": "DAPI", "color": "0000FF", "window": {"start": 5, "end": 90, "min": 0, "max": 255}},
+            {"color": "nonsense"},
+        ]
+    }  # fmt: skip
+    data = np.zeros((1, 2, 6, 5), np.uint8)
+    datasets = {"axes": AXES, "datasets": [{"path": "full"}]}
+    first, second = read_ome_zarr(image_group(tmp_path / "a", data, datasets, omero=omero)).channels
+    assert (first.name, first.color, first.window) == ("DAPI", "#0000ff", (5, 90))
+    assert (second.name, second.color, second.window) == (None, None, None)
+
+
+def test_a_conversion_of_bioformats2raw_gives_its_first_image(tmp_path):
+    zarr.open_group(tmp_path, mode="w", zarr_format=2, attributes={"bioformats2raw.layout": 3})
+    data = random_image((6, 5), np.uint8)
+    write_ome_zarr(tmp_path / "0", data, version="0.4")
+    np.testing.assert_array_equal(read_ome_zarr(tmp_path).data.compute(), data)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "says"),
+    [
+        ({}, "without OME-Zarr image metadata"),
+        ({"plate": {"wells": [{"path": "B/3"}]}}, "a plate of wells; .*B/3/0"),
+        ({"ome": {"well": {"images": [{"path": "2"}]}}}, "a well of images; .*2"),
+        ({"multiscales": [{"axes": ["y", "x"], "datasets": [{"path": "gone"}]}]}, "damaged"),
+        ({"multiscales": [{}]}, "damaged"),
+        ({"multiscales": ["what"]}, "damaged"),
+        ({"multiscales": [{"axes": ["z", "x"], "datasets": [{"path": "full"}]}]}, "do not name y"),
+    ],
+)
+def test_what_is_no_image_is_named(tmp_path, attributes, says):
+    group = zarr.open_group(tmp_path / "x.zarr", mode="w", zarr_format=2, attributes=attributes)
+    group.create_array("full", data=np.zeros((6, 5), np.uint8))
+    with pytest.raises(FileReadError, match=says) as caught:
+        read_image(tmp_path / "x.zarr")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_group_is_refused(tmp_path):
+    path = write_ome_zarr(tmp_path / "x.zarr", np.zeros((6, 5), np.uint8))
+    (path / "zarr.json").write_text(json.dumps({"zarr_format": 3})[:-4])
+    with pytest.raises(FileReadError, match=r"x\.zarr"):
+        read_ome_zarr(path)
+    with pytest.raises(FileReadError, match="no such folder"):
+        read_ome_zarr(tmp_path / "nothing.zarr")
