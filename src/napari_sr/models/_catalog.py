@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import logging
-import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,11 +13,6 @@ from typing import Any, TypeVar
 from napari_sr.errors import ModelNotFoundError, NapariSRError
 from napari_sr.models._card import COLOURS, GROUPS, Checkpoint, ModelCard
 from napari_sr.models._home import WEIGHTS, models_folder
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 __all__ = [
     "WEIGHTS",
