@@ -103,7 +103,7 @@ def test_bicubic_ships_at_all_native_scales():
     assert load_model("bicubic").scales == (2, 3, 4, 8)
 
 
-@pytest.mark.parametrize("card", filter(is_bundled, list_models()), ids=lambda card: card.id)
+@pytest.mark.parametrize("card", [*filter(is_bundled, list_models())], ids=lambda card: card.id)
 def test_what_ships_is_what_its_card_says(card):
     """Files by SHA-256 and size; scale, channels, parameters and halo by the network itself."""
     assert card.group in GROUPS

@@ -12,7 +12,7 @@ def benchmark(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Id or path, several times for several; else every bundled."
+            "--model", "-m", help="Id or path, several times for several; else every one here."
         ),
     ] = None,
     scale: Annotated[float, typer.Option("--scale", "-s", help="Output pixels per pixel.")] = 2,
@@ -25,9 +25,9 @@ def benchmark(
 ) -> None:
     """Measure the speed of models: seconds for a million input pixels."""
     from napari_sr.evaluation import benchmark as measure
-    from napari_sr.models import list_models
+    from napari_sr.models import is_local, list_models
 
-    names = list(dict.fromkeys(model or [card.id for card in list_models()]))
+    names = list(dict.fromkeys(model or [card.id for card in list_models() if is_local(card)]))
     found = []
     with progress_bar("benchmark") as progress:
         for done, name in enumerate(names, start=1):

@@ -76,15 +76,17 @@ def catalog() -> dict[str, str]:
     Returns
     -------
     dict
-        Folder of the bundled weights and number of models in the catalog.
+        Number of models in the catalog and on this machine; folders of the bundled weights and of all others.
     """
     from importlib.resources import files
 
-    from napari_sr.models import list_models
+    from napari_sr.models import is_local, list_models, models_folder
 
+    cards = list_models()
     return {
-        "catalog": f"{len(list_models())} models",
+        "catalog": f"{len(cards)} models, {sum(map(is_local, cards))} on this machine",
         "bundled": str(files("napari_sr").joinpath("weights")),
+        "downloaded and your own": str(models_folder()),
     }
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sr.models._card import Checkpoint, ModelCard
-from napari_sr.models._catalog import list_models
-from napari_sr.models._home import is_local, local_scales
+from napari_sr.models._catalog import card_of, list_models
+from napari_sr.models._home import is_bundled, is_local, local_scales, models_folder
 from napari_sr.models._licence import explain_licence, is_permissive
 
 if TYPE_CHECKING:
@@ -24,14 +24,17 @@ __all__ = [
     "Model",
     "ModelCard",
     "add_model",
+    "card_of",
     "download_model",
     "explain_licence",
     "import_model",
+    "is_bundled",
     "is_local",
     "is_permissive",
     "list_models",
     "load_model",
     "local_scales",
+    "models_folder",
     "remove_model",
     "save_network",
     "to_download",
