@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from inspect import signature
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from napari_sr.architectures.registry import Architecture
 from napari_sr.models import Checkpoint, Model, ModelCard
+
+if TYPE_CHECKING:
+    from napari_sr.architectures.registry import Architecture
 
 SMALL = {"blocks": 2, "convolutions": 2}
 
@@ -26,7 +29,7 @@ def model_of(network: nn.Module, architecture: str = "", value_range: float = 1.
     """Any network as a model."""
     card = ModelCard(
         id=f"my-{architecture}",
-        title=f"My {architecture}",
+        title=f"My {architecture}: 100 %",
         architecture=architecture,
         summary="random weights",
         group="Mine",

@@ -20,7 +20,7 @@ __all__ = ["best_reading", "dead_leaves", "gain"]
 Reading = tuple[Callable[..., nn.Module], dict[str, Any]]
 
 _SIZE = 144
-"""Side of the test picture: a multiple of every scale."""
+"""Side of the test picture: a multiple of the usual scales, cut for others."""
 
 
 def best_reading(state: Mapping[str, Tensor], readings: Sequence[Reading]) -> Reading:
@@ -67,7 +67,8 @@ def gain(network: nn.Module, value_range: float = 1.0) -> float:
         Some decibels for a good network, far below zero for nonsense; minus infinity for NaN.
     """
     scale, channels = cast("int", network.scale), cast("int", network.in_channels)
-    sharp = dead_leaves(_SIZE).expand(1, channels, _SIZE, _SIZE)
+    side = _SIZE - _SIZE % scale
+    sharp = dead_leaves(_SIZE)[:side, :side].expand(1, channels, side, side)
     small = _resized(sharp, 1 / scale) if scale > 1 else _resized(_resized(sharp, 0.5), 2)
     with torch.inference_mode():
         restored = network(small * value_range) / value_range

@@ -173,7 +173,7 @@ def _scale_and_channels(program: nn.Module, name: str, channels: Iterable[int]) 
         found = _factor(program, count, *_SIDES, 1)
         if isinstance(found, int) and count in (1, 3):
             return found, count
-        answers.append(f"{count} channels: {found}")
+        answers.append(f"{count} channels: {found if isinstance(found, str) else 'x' + str(found)}")
     raise ModelLoadError(
         f"{name}: should take images (N, 1 or 3, H, W) to images a whole number of times as large "
         f"({'; '.join(answers)})"

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.float32]
 
-__all__ = ["COVER", "EPS", "INPUT", "OUTPUT", "Sample", "sample"]
+__all__ = ["COVER", "INPUT", "OUTPUT", "Sample", "sample"]
 
 INPUT, OUTPUT, COVER = "test_input.npy", "test_output.npy", "cover.png"
 """Names of the files."""
-EPS = 1e-6
-"""Added to the largest less the smallest value before it divides, as bioimage.io defines it."""
+_EPS = 1e-6
+"""Added to the largest less the smallest value before it divides: the default of bioimage.io's scale_range."""
 _SIDE = 96
 """Of the test image; more where the halo is large."""
 
@@ -84,7 +84,7 @@ def _image(channels: int, side: int) -> Pixels:
 def _run(network: nn.Module, image: Pixels, value_range: float) -> Pixels:
     """What a program that keeps to the description gets."""
     low, high = image.min(), image.max()
-    stretched = (image - low) / (high - low + EPS) * value_range
+    stretched = (image - low) / (high - low + _EPS) * value_range
     with torch.inference_mode():
         output: Any = network(torch.from_numpy(stretched)).numpy()
     result: Pixels = (output / value_range).astype(np.float32)

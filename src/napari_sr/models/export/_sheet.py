@@ -10,7 +10,7 @@ import torch
 from napari_sr.architectures import registry
 from napari_sr.errors import ExportError, ModelLoadError
 from napari_sr.models.export._onnx import OPSET
-from napari_sr.models.export._samples import COVER, EPS, INPUT, OUTPUT
+from napari_sr.models.export._samples import COVER, INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,12 +120,8 @@ def _axes(facts: Mapping[str, str], spaces: list[dict[str, Any]]) -> list[dict[s
 
 def _input(folder: Path, facts: Mapping[str, str], made: Sample) -> dict[str, Any]:
     size = {"min": made.least, "step": made.step}
-    stretch = {
-        "axes": ["channel", "y", "x"],
-        "min_percentile": 0,
-        "max_percentile": 100,
-        "eps": EPS,
-    }
+    # eps is left to its default: written as 1e-06, YAML 1.1 would read it as text
+    stretch = {"axes": ["channel", "y", "x"], "min_percentile": 0, "max_percentile": 100}
     steps = [{"id": "scale_range", "kwargs": stretch}]
     return {
         "id": "input",
