@@ -47,7 +47,7 @@ def image_attributes(layout: ZarrLayout) -> dict[str, Any]:
         ],
         "type": "mean",
     }
-    own = {"version": __version__, "samples": layout.samples, **layout.metadata}
+    own = {"version": __version__, "samples": layout.samples, "record": layout.metadata}
     if layout.version == "0.5":
         return {"ome": {"version": "0.5", "multiscales": [multiscale]}, "napari-sr": own}
     return {"multiscales": [{"version": "0.4", **multiscale}], "napari-sr": own}

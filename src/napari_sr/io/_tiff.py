@@ -11,7 +11,8 @@ from napari_sr.errors import FileReadError
 from napari_sr.io._exif import upright
 from napari_sr.io._image_file import ImageFile
 from napari_sr.io._limits import LAZY_ABOVE, check_fits
-from napari_sr.io._tiff_calibration import AxisScale, calibration, channels
+from napari_sr.io._record import RECORD
+from napari_sr.io._tiff_calibration import AxisScale, calibration, channels, record
 from napari_sr.io._tiff_intact import check_imagej, check_pages, check_pixels
 from napari_sr.io._tiff_lazy import TiffBlocks, lazy_tiff
 
@@ -86,7 +87,7 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
     known = calibration(tif, index)
     scales = [known.get(axis, AxisScale(1.0)) for axis in axes]
     count = levels[0].shape[axes.index("C")] if "C" in axes else 1
-    profile = page.iccprofile
+    further = {"icc_profile": page.iccprofile, RECORD: record(tif, index)}
     return ImageFile(
         levels[0],
         axes,
@@ -97,7 +98,7 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
         levels=tuple(levels[1:]),
         name=path.name.partition(".ome.")[0] if ".ome." in path.name else path.stem,
         metadata={"format": _dialect(tif), "series": len(tif.series)}
-        | ({"icc_profile": profile} if profile else {}),
+        | {key: value for key, value in further.items() if value},
     )
 
 

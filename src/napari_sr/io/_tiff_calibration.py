@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
 from napari_sr.io._image_file import Channel
+from napari_sr.io._record import from_text, record_of
 from napari_sr.io._units import METRES, PIXEL, ratio, unit_name
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def calibration(tif: Any, index: int) -> dict[str, AxisScale]:
         return _imagej(tif.imagej_metadata or {}, page)
     if tif.is_lsm:
         return _lsm(tif.lsm_metadata or {})
-    shaped = tif.shaped_metadata or ()
-    return _tags(page, shaped[index] if index < len(shaped) else {})
+    return _tags(page, _shaped(tif, index))
 
 
 def channels(tif: Any, index: int, count: int) -> tuple[Channel, ...]:
@@ -74,6 +74,33 @@ def channels(tif: Any, index: int, count: int) -> tuple[Channel, ...]:
     elif tif.is_imagej:
         found = _imagej_channels(tif.imagej_metadata or {}, count)
     return found if len(found) == count else ()
+
+
+def record(tif: Any, index: int) -> dict[str, Any]:
+    """How napari-sr made a series, if it did.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+        The open file.
+    index : int
+        Index of the series.
+
+    Returns
+    -------
+    dict
+        Empty where the file says nothing.
+    """
+    if tif.is_ome:
+        return from_text(_ome_image(tif, index).findtext("{*}Description"))
+    if tif.is_imagej:
+        return from_text((tif.imagej_metadata or {}).get("Info"))
+    return record_of(_shaped(tif, index))
+
+
+def _shaped(tif: Any, index: int) -> Mapping[str, Any]:
+    found = tif.shaped_metadata or ()
+    return found[index] if index < len(found) else {}
 
 
 def _ome_root(tif: Any) -> ElementTree.Element:
@@ -160,8 +187,8 @@ def _lsm(found: Mapping[str, Any]) -> dict[str, AxisScale]:
 
 def _tags(page: Any, shaped: Mapping[str, Any]) -> dict[str, AxisScale]:
     """Baseline resolution tags, with what tifffile's own JSON adds to them."""
-    if "napari-sr" in shaped:
-        return {axis: AxisScale(*values) for axis, values in shaped["napari-sr"].items()}
+    if CREATOR in shaped:
+        return {axis: AxisScale(*values) for axis, values in shaped[CREATOR].items()}
     unit = {2: "inch", 3: "centimeter"}.get(int(page.resolutionunit), PIXEL)
     if unit == PIXEL:
         unit = unit_name(str(shaped.get("unit", "")))

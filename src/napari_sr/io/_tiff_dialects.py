@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr import __version__
+from napari_sr.io._record import RECORD, record_of, to_text
 from napari_sr.io._tiff_calibration import CREATOR
 from napari_sr.io._units import PIXEL, ratio, unit_symbol
 
@@ -56,6 +57,8 @@ def _imagej_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict
             metadata[f"{axis.lower()}origin"] = -origin / sizes[axis]
     if len(image.channels) == 1 and (window := image.channels[0].window):
         metadata |= {"min": window[0], "max": window[1]}
+    if record := record_of(image.metadata):
+        metadata["Info"] = to_text(record)  # shown by ImageJ's "Show Info"
     if "C" in axes:
         few = shape[axes.index("C")] <= 7  # more cannot be shown over each other
         metadata |= {"mode": "composite" if few else "grayscale"} | _imagej_channels(
@@ -87,6 +90,8 @@ def _planes(axes: str, shape: tuple[int, ...]) -> int:
 def _ome_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": axes, "Creator": f"{CREATOR} {__version__}"}
     metadata |= {"Name": image.name} if image.name else {}
+    if record := record_of(image.metadata):
+        metadata["Description"] = to_text(record)
     for axis in "XYZ":
         if axis in axes and _calibrated(image, axis):
             metadata[f"PhysicalSize{axis}"] = image.of("scale", axis)
@@ -130,7 +135,8 @@ def _ome_positions(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[
 
 def _plain_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     known = {a: [image.of(k, a) for k in ("scale", "units", "translation")] for a in axes}
-    return {"metadata": {"axes": axes, CREATOR: known}} | _centimetres(image)
+    metadata = {"axes": axes, CREATOR: known, RECORD: record_of(image.metadata)}
+    return {"metadata": metadata} | _centimetres(image)
 
 
 def _lengths(image: ImageFile) -> tuple[str, dict[str, float], dict[str, float]]:

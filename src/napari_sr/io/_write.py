@@ -53,7 +53,8 @@ def write_image(
     channels : sequence of Channel, optional
         Names, colours and display ranges.
     metadata : dict, optional
-        ``"icc_profile"`` (bytes) is kept in PNG, JPEG and TIFF.
+        ``"icc_profile"`` (bytes) is kept in PNG, JPEG and TIFF, ``"napari_sr"`` (the record of how
+        the image was made) in TIFF and OME-Zarr.
     quality : int, optional
         1 to 100, for JPEG (95 unless given) and WebP (lossless unless given).
 

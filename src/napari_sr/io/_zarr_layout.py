@@ -47,7 +47,7 @@ class ZarrLayout:
     version: Literal["0.4", "0.5"] = "0.5"
     """Of NGFF: 0.4 is stored as Zarr 2, 0.5 as Zarr 3."""
     metadata: dict[str, Any] = field(default_factory=dict)
-    """Stored under ``"napari-sr"`` in the image's attributes; must be JSON."""
+    """How the image was made; JSON, stored in its attributes."""
 
     def __post_init__(self) -> None:
         known = "".join(axis for axis in ORDER if axis in self.axes)

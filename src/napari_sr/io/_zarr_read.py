@@ -10,6 +10,7 @@ import numpy as np
 from napari_sr.errors import FileReadError
 from napari_sr.io._image_file import ImageFile
 from napari_sr.io._ngff import read_axes, read_channels, read_transform
+from napari_sr.io._record import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -106,7 +107,7 @@ def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFile:
         channels=channels if len(channels) == count else (),
         levels=tuple(levels[1:]),
         name=str(multiscale.get("name") or "").strip("/") or path.name.partition(".")[0],
-        metadata={"format": "OME-Zarr"} | ({"napari-sr": own} if own else {}),
+        metadata={"format": "OME-Zarr"} | ({RECORD: own["record"]} if own.get("record") else {}),
     )
 
 

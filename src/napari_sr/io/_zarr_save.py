@@ -11,6 +11,7 @@ from napari_sr.imaging import default_axes
 from napari_sr.io._image_file import Channel, ImageFile
 from napari_sr.io._limits import gathered
 from napari_sr.io._ngff import ORDER
+from napari_sr.io._record import record_of
 from napari_sr.io._zarr_layout import CHUNK, ZarrLayout
 from napari_sr.io._zarr_write import OmeZarrWriter
 
@@ -57,7 +58,8 @@ def write_ome_zarr(
     channels : sequence of Channel, optional
         Names, colours and display ranges.
     metadata : mapping, optional
-        JSON that is stored under ``"napari-sr"`` in the image's attributes.
+        How the image was made, as JSON, stored in its attributes; left out, the image's own
+        record, ``metadata["napari_sr"]``.
     levels : int
         Resolution levels, each half the size of the one before along Y and X; 0 for as many as
         make the last one fit into a chunk.
@@ -90,7 +92,8 @@ def write_ome_zarr(
             name=Path(path).name.partition(".")[0],
         )
     pixels, chunks, at_once = _blocks(*_ordered(data))
-    layout = _layout(data, pixels, chunks, at_once, dict(metadata or {}), levels, version)
+    record = dict(metadata) if metadata is not None else record_of(data.metadata)
+    layout = _layout(data, pixels, chunks, at_once, record, levels, version)
     writer = OmeZarrWriter(path, layout, key=key if key is not None else _never_again())
     pending, total = writer.pending(), len(layout.regions())
     for done, region in enumerate(pending, total - len(pending) + 1):
