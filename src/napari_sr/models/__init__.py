@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sr.models._card import Checkpoint, ModelCard
+from napari_sr.models._card import GROUPS, Checkpoint, ModelCard
 from napari_sr.models._catalog import card_of, list_models
 from napari_sr.models._home import is_bundled, is_local, local_scales, models_folder
 from napari_sr.models._licence import explain_licence, is_permissive
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_sr.models._save import save_network
 
 __all__ = [
+    "GROUPS",
     "Checkpoint",
     "Model",
     "ModelCard",

@@ -6,6 +6,7 @@ Whatever can be computed without Qt is computed elsewhere.
 from __future__ import annotations
 
 from napari_sr.widgets._command import open_upscale
+from napari_sr.widgets._models import ModelsWidget
 from napari_sr.widgets._upscale import UpscaleWidget
 
-__all__ = ["UpscaleWidget", "open_upscale"]
+__all__ = ["ModelsWidget", "UpscaleWidget", "open_upscale"]
