@@ -6,15 +6,33 @@ import json
 
 import pytest
 
-from napari_sr.models import list_models, load_model
+from napari_sr.models import list_models, load_model, local_scales
+from napari_sr.models._card import GROUPS
 from tests.cli.conftest import one_line
 
 
-def test_every_model_is_listed(run):
-    shown = run("models", "list").stdout
+def test_every_model_is_listed_under_its_group(run):
+    lines = run("models", "list").stdout.splitlines()
     for card in list_models():
-        assert card.id in shown
-        assert card.licence in shown
+        line = next(line for line in lines if line.split()[:1] == [card.id])
+        heading = next(h for h in reversed(lines[: lines.index(line)]) if h.strip() in GROUPS)
+        assert heading.strip() == card.group
+        assert card.licence.split()[0] in line
+
+
+def test_only_what_runs_here_is_listed_if_asked(run):
+    shown = {each["id"] for each in json.loads(run("models", "list", "--here", "--json").stdout)}
+    assert shown == {card.id for card in list_models() if local_scales(card)}
+    assert "bicubic" in shown
+    assert "bsrn-official" not in shown
+
+
+def test_a_model_that_is_not_here_shows_its_card(run):
+    shown = run("models", "info", "imdn-official").stdout
+    assert "none stated" in shown
+    assert "ask the authors" in shown
+    assert shown.count("not here; napari-sr models download imdn-official") == 3
+    assert json.loads(run("models", "info", "imdn-official", "--json").stdout)["costs"] == []
 
 
 def test_the_list_as_json_holds_whole_cards(run):
@@ -22,6 +40,7 @@ def test_the_list_as_json_holds_whole_cards(run):
     assert [each["id"] for each in found] == [card.id for card in list_models()]
     for each, card in zip(found, list_models(), strict=True):
         assert each["summary"] == card.summary
+        assert each["local_scales"] == list(local_scales(card))
         assert [c["sha256"] for c in each["checkpoints"]] == [c.sha256 for c in card.checkpoints]
 
 
@@ -43,7 +62,7 @@ def test_info_of_a_file_counts_what_it_costs(run, shared):
     assert found["costs"][0]["macs"] == 36 * 256 * 256
     assert found["costs"][0]["activations"] == 4 * 256 * 256
     lines = [line.split() for line in run("models", "info", path).stdout.splitlines()]
-    assert ["halo", "1", "px"] in lines
+    assert ["256", "x", "256"] in [line[:3] for line in lines]
     assert ["parameters", "36"] in lines
 
 

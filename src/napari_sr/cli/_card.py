@@ -7,79 +7,90 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_sr.models import Checkpoint, Model, ModelCard
+    from napari_sr.models import Checkpoint, ModelCard
 
 SIDE = 256
 """Side of the small image for which the challenges on efficient networks count."""
 
 
-def card_facts(card: ModelCard) -> dict[str, Any]:
+def card_facts(card: ModelCard, model: str | None = None) -> dict[str, Any]:
     """Everything on a card as plain values.
 
     Parameters
     ----------
     card : ModelCard
         Of any model.
+    model : str, optional
+        Id or path, to add what it costs at the scales whose weights are on this machine.
 
     Returns
     -------
     dict
-        Field to value.
+        Field to value; ``costs`` if a model is given.
     """
     from dataclasses import asdict
 
-    return asdict(card)
+    facts = asdict(card)
+    if model is not None:
+        facts["costs"] = [cost_facts(model, scale) for scale in _here(card, model)]
+    return facts
 
 
-def cost_facts(model: Model, scale: int) -> dict[str, Any]:
+def cost_facts(model: str, scale: int) -> dict[str, Any]:
     """What a model costs at a native scale, for a small image of `SIDE` by `SIDE` pixels.
 
     Parameters
     ----------
-    model : Model
-        Its weights must be on this machine.
+    model : str
+        Id or path; its weights must be on this machine.
     scale : int
         A native scale.
 
     Returns
     -------
     dict
-        ``scale``, ``parameters``, ``macs``, ``activations``, and what the engine expects here:
-        ``memory`` in bytes, ``seconds``, ``device``, each None if unknown.
+        ``scale``, ``parameters``, ``macs``, ``activations``, ``halo`` in pixels, and what the engine
+        measures here: ``memory`` in bytes, ``seconds``, ``device``.
     """
     import numpy as np
 
     from napari_sr.inference import plan
+    from napari_sr.models import load_model
     from napari_sr.models._cost import count_cost
 
-    cost = count_cost(model.network(scale), SIDE, SIDE)
-    shape = (SIDE, SIDE, 3) if model.card.colour == "RGB" else (SIDE, SIDE)
-    here = plan(shape, scale, model, dtype=np.uint8, tile=None)
+    loaded = load_model(model)
+    cost = count_cost(loaded.network(scale), SIDE, SIDE)
+    shape = (SIDE, SIDE, 3) if loaded.card.colour == "RGB" else (SIDE, SIDE)
+    here = plan(shape, scale, loaded, dtype=np.uint8, tile=None)
     return {
         "scale": scale,
         "parameters": cost.parameters,
         "macs": cost.macs,
         "activations": cost.activations,
+        "halo": here.halo,
         "memory": here.memory,
         "seconds": here.seconds,
         "device": here.device,
     }
 
 
-def card_lines(model: Model) -> Iterator[str]:
+def card_lines(card: ModelCard, model: str) -> Iterator[str]:
     """Yield a card as lines of text.
 
     Parameters
     ----------
-    model : Model
-        Its weights must be on this machine.
+    card : ModelCard
+        Of any model.
+    model : str
+        Its id or path.
 
     Yields
     ------
     str
         Name and value; checkpoints are indented further.
     """
-    card = model.card
+    from napari_sr.models import explain_licence
+
     yield card.id
     yield from _aligned(
         {
@@ -88,32 +99,45 @@ def card_lines(model: Model) -> Iterator[str]:
             "group": card.group,
             "architecture": card.architecture,
             "colour": f"{card.colour}, values 0 to {card.value_range:g}",
-            "licence": card.licence,
+            "licence": explain_licence(card.licence),
             "source": card.source,
             "paper": card.paper,
             "trained on": card.training_data,
         },
         indent=2,
     )
-    for scale in model.scales:
-        yield f"  x{scale}"
-        yield from _aligned(_checkpoint(model, card.checkpoint(scale)), indent=4)
+    here = _here(card, model)
+    for checkpoint in card.checkpoints:
+        yield f"  x{checkpoint.scale}"
+        known = _cost(cost_facts(model, checkpoint.scale)) if checkpoint.scale in here else {}
+        absent = {} if known else {"weights": f"not here; napari-sr models download {card.id}"}
+        yield from _aligned({**known, **_checkpoint(checkpoint), **absent}, indent=4)
 
 
-def _checkpoint(model: Model, checkpoint: Checkpoint) -> dict[str, str]:
-    cost, halo = cost_facts(model, checkpoint.scale), model.halo(checkpoint.scale)
-    facts = {
-        "parameters": f"{cost['parameters']:,}",
-        "halo": "the whole image" if halo is None else f"{halo} px",
-        f"{SIDE} x {SIDE}": f"{cost['macs'] / 1e9:.3g} G multiply-adds, "
-        f"{cost['activations'] / 1e6:.3g} M activations",
+def _here(card: ModelCard, model: str) -> tuple[int, ...]:
+    """Native scales whose weights are on this machine; all of a model that is given as a path."""
+    from napari_sr.models import list_models, local_scales
+
+    listed = any(each.id == model for each in list_models())
+    return local_scales(card) if listed else card.scales
+
+
+def _cost(facts: dict[str, Any]) -> dict[str, str]:
+    lines = {
+        "parameters": f"{facts['parameters']:,}",
+        "halo": f"{facts['halo']} px",
+        f"{SIDE} x {SIDE}": f"{facts['macs'] / 1e9:.3g} G multiply-adds, "
+        f"{facts['activations'] / 1e6:.3g} M activations",
     }
-    if cost["memory"] is not None and cost["seconds"] is not None:
-        mebibytes = cost["memory"] / 2**20
-        facts["here"] = f"{mebibytes:.0f} MiB, {cost['seconds']:.3g} s on {cost['device']}"
-    for name, (psnr, ssim) in checkpoint.scores.items():
-        facts[name] = f"{psnr:.3f} dB / {ssim:.4f}"
-    return facts | {"file": checkpoint.file or "none", "sha256": checkpoint.sha256 or "none"}
+    if facts["memory"] is not None and facts["seconds"] is not None:
+        mebibytes, seconds = facts["memory"] / 2**20, facts["seconds"]
+        lines["here"] = f"{mebibytes:.0f} MiB, {seconds:.2g} s on {facts['device']}"
+    return lines
+
+
+def _checkpoint(checkpoint: Checkpoint) -> dict[str, str]:
+    scores = {k: f"{psnr:.3f} dB / {ssim:.4f}" for k, (psnr, ssim) in checkpoint.scores.items()}
+    return scores | {"file": checkpoint.file or "none", "sha256": checkpoint.sha256 or "none"}
 
 
 def _aligned(facts: dict[str, str], indent: int) -> Iterator[str]:

@@ -13,8 +13,10 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
+    from rich.progress import ProgressColumn
 
 PIPE_WIDTH = 160
 """Columns where the output is no terminal, so that tables in files are not cut at 80."""
@@ -65,6 +67,22 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     console().print(table)
+
+
+def megabytes(count: int) -> str:
+    """Write a number of bytes as download pages do.
+
+    Parameters
+    ----------
+    count : int
+        Bytes.
+
+    Returns
+    -------
+    str
+        Such as ``"4.4 MB"`` or ``"13 kB"``.
+    """
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
 
 
 def print_json(value: Any) -> None:
@@ -126,8 +144,7 @@ def write_json(where: str, value: Any) -> None:
         write_text(Path(where), json.dumps(value, indent=2, ensure_ascii=False))
 
 
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
     """Bar on stderr with the time left, from the first step on; none where stderr is no terminal.
 
     Parameters
@@ -135,17 +152,42 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     title : str
         Stands before the bar.
 
-    Yields
-    ------
-    callable
-        To be called with steps done and steps in all.
+    Returns
+    -------
+    context manager
+        Gives a callable to be told steps done and steps in all.
     """
+    from rich.progress import MofNCompleteColumn
+
+    return _bar(title, MofNCompleteColumn())
+
+
+def download_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
+    """Bar as `progress_bar`, for bytes.
+
+    Parameters
+    ----------
+    title : str
+        Stands before the bar.
+
+    Returns
+    -------
+    context manager
+        Gives a callable to be told bytes done and bytes in all, 0 if unknown.
+    """
+    from rich.progress import DownloadColumn
+
+    return _bar(title, DownloadColumn())
+
+
+@contextmanager
+def _bar(title: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], None]]:
     from rich import progress
 
     bars = progress.Progress(
         progress.TextColumn("{task.description}", markup=False),
         progress.BarColumn(),
-        progress.MofNCompleteColumn(),
+        amount,
         progress.TimeRemainingColumn(),
         console=console(err=True),
         transient=True,
@@ -156,7 +198,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     task = bars.add_task(title, total=None)
 
     def step(done: int, total: int) -> None:
-        bars.update(task, completed=done, total=total)
+        bars.update(task, completed=done, total=total or None)
         bars.start()
 
     try:

@@ -1,41 +1,45 @@
 """``napari-sr models``: what there is to choose from, and what is known of each."""
 
-from __future__ import annotations
-
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sr.cli import _export
+from napari_sr.cli import _export, _own
 from napari_sr.cli import _options as options
-from napari_sr.cli._card import card_facts, card_lines, cost_facts
-from napari_sr.cli._console import print_json, show_table
+from napari_sr.cli._card import card_facts, card_lines
+from napari_sr.cli._console import megabytes, print_json, show_table
 
 if TYPE_CHECKING:
     from napari_sr.models import ModelCard
 
 app = typer.Typer(
     name="models",
-    help="List models, show what is known of them, export them.",
+    help="List models, show what is known of them, download, import and export them.",
     no_args_is_help=True,
 )
-app.command()(_export.export)
 
 
 @app.command("list")
-def list_(json: options.Json = False) -> None:
+def list_(
+    here: Annotated[
+        bool, typer.Option("--here", help="Only those that run without a download.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
     """List the models in the catalog."""
-    from napari_sr.models import list_models
+    from napari_sr.models import list_models, local_scales
 
-    cards = list_models()
+    cards = [card for card in list_models() if not here or local_scales(card)]
     if json:
-        print_json([card_facts(card) for card in cards])
+        print_json([{**card_facts(c), "local_scales": local_scales(c)} for c in cards])
         return
-    show_table(
-        "Models",
-        ["id", "scales", "colour", "parameters", "Set5 dB", "licence", "good for"],
-        [_row(card) for card in cards],
-    )
+    for group, members in groupby(cards, key=lambda card: card.group):
+        show_table(
+            group,
+            ["id", "scales", "weights", "colour", "parameters", "Set5 dB", "licence", "good for"],
+            [_row(card) for card in members],
+        )
 
 
 @app.command()
@@ -46,26 +50,45 @@ def info(
     json: options.Json = False,
 ) -> None:
     """Show the card of a model: source, licence, paper, size, scores, cost."""
-    loaded = options.load(model, value_range, colour)
+    card = options.find_card(model)
+    if value_range is not None or colour is not None:
+        card = options.load(model, value_range, colour).card
     if json:
-        print_json(
-            {**card_facts(loaded.card), "costs": [cost_facts(loaded, s) for s in loaded.scales]}
-        )
+        print_json(card_facts(card, model))
         return
-    for line in card_lines(loaded):
+    for line in card_lines(card, model):
         typer.echo(line)
 
 
-def _row(card: ModelCard) -> list[str]:
+app.command()(_own.download)
+app.command("import")(_own.import_)
+app.command()(_own.add)
+app.command()(_own.remove)
+app.command()(_export.export)
+
+
+def _row(card: "ModelCard") -> list[str]:
     return [
         card.id,
         " ".join(f"x{scale}" for scale in card.scales),
+        _where(card),
         card.colour,
         _span([_count(c.parameters) for c in card.checkpoints if c.parameters is not None]),
         " ".join(f"{c.scores['Set5'][0]:.2f}" for c in card.checkpoints if "Set5" in c.scores),
         card.licence,
         card.summary,
     ]
+
+
+def _where(card: "ModelCard") -> str:
+    from napari_sr.models import local_scales
+
+    found = local_scales(card)
+    if found == card.scales:
+        return "here"
+    if found:
+        return " ".join(f"x{scale}" for scale in found) + " here"
+    return megabytes(sum(each.size or 0 for each in card.checkpoints))
 
 
 def _span(values: list[str]) -> str:

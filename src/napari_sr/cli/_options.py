@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,8 +12,10 @@ from napari_sr.errors import InputError
 
 if TYPE_CHECKING:
     from napari_sr.models import Model as LoadedModel
+    from napari_sr.models import ModelCard
 
 Tile = int | tuple[int, int] | Literal["auto"] | None
+ColourName = Literal["Y", "RGB", "grey"]
 Factor = float | tuple[float, float]
 
 Model = Annotated[
@@ -66,8 +68,58 @@ def load(model: str, value_range: float | None, colour: str | None) -> LoadedMod
     """
     from napari_sr.models import load_model
 
-    # Checked by load_model, whose message is better than one from here.
-    return load_model(model, value_range=value_range, colour=cast("Any", colour))
+    return load_model(model, value_range=value_range, colour=known_colour(colour))
+
+
+def known_colour(text: str | None) -> ColourName | None:
+    """Read a colour, in any letter case.
+
+    Parameters
+    ----------
+    text : str or None
+        Y, RGB or grey.
+
+    Returns
+    -------
+    "Y", "RGB", "grey" or None
+        None as given.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is another.
+    """
+    if text is None:
+        return None
+    known: dict[str, ColourName] = {"y": "Y", "rgb": "RGB", "grey": "grey", "gray": "grey"}
+    if text.lower() not in known:
+        raise typer.BadParameter(f"--colour takes Y, RGB or grey, not {text!r}")
+    return known[text.lower()]
+
+
+def find_card(model: str) -> ModelCard:
+    """Card of a model of the catalog, whether its weights are here or not.
+
+    Parameters
+    ----------
+    model : str
+        Id.
+
+    Returns
+    -------
+    ModelCard
+        As `napari_sr.models.list_models` gives it.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is none of that id.
+    """
+    from napari_sr.models import list_models, load_model
+
+    cards = {card.id: card for card in list_models()}
+    # A path has a card too; what is neither is told by the loader, with the nearest names.
+    return cards[model] if model in cards else load_model(model).card
 
 
 def parse_scale(text: str) -> Factor:

@@ -1,0 +1,127 @@
+"""``napari-sr models download|import|add|remove``: licences told, files whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from napari_sr.architectures.espcn import ESPCN
+from napari_sr.cli import app
+from napari_sr.models import Checkpoint, ModelCard, _catalog, load_model, save_network
+from tests.cli.conftest import files, one_line
+from tests.models.server import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def server():
+    """A web server on this machine."""
+    place = Server()
+    yield place
+    place.close()
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A small network in a file."""
+    torch.manual_seed(0)
+    config = {"scale": 2, "D": 4, "S": 5}
+    return save_network(tmp_path / "My Net.safetensors", ESPCN(**config), "espcn", config)
+
+
+@pytest.fixture
+def publish(server, checkpoint, monkeypatch):
+    """Put a model into the catalog whose file the server has, under a licence of the test's."""
+    server.data = checkpoint.read_bytes()
+
+    def put(licence: str, manner: str = "good") -> None:
+        url, size = server.url(manner), len(server.data)
+        file = Checkpoint(2, "net-x2.safetensors", sha256(checkpoint), url, size)
+        card = ModelCard(
+            "net-official", "Net", "espcn", "For tests.", "Published", "Y", 1.0, licence,
+            source="a server on this machine", checkpoints=(file,),
+        )  # fmt: skip
+        shipped = _catalog._shipped()
+        monkeypatch.setattr(_catalog, "_shipped", lambda: (*shipped, card))
+
+    return put
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_download_tells_the_licence_and_runs(run, publish, models_home):
+    publish("MIT")
+    result = run("models", "download", "net-official")
+    assert result.exit_code == 0, result.stderr
+    assert "from a server on this machine" in result.stdout
+    assert "You may use, change and pass on these weights" in result.stdout
+    assert "x2 downloaded and verified" in result.stdout
+    assert load_model("net-official").network(2).scale == 2
+    again = run("models", "download", "net-official")
+    assert again.stdout == "net-official: is on this machine already\n"
+
+
+@pytest.mark.parametrize("licence", ["none stated (no LICENSE file)", "GPL-3.0"])
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130), ("", 1)])
+def test_other_licences_must_be_agreed_to(publish, models_home, licence, answer, code):
+    """Said plainly before; who says no, or nothing, gets no file."""
+    publish(licence)
+    result = CliRunner().invoke(app, ["models", "download", "net-official"], input=answer)
+    assert licence in result.stdout
+    assert "--yes" in result.stdout
+    assert result.exit_code == code
+    assert bool(files(models_home)) == (code == 0)
+
+
+def test_an_agreement_can_be_given_beforehand(run, publish, models_home):
+    publish("GPL-3.0")
+    result = run("models", "download", "net-official", "--yes")
+    assert result.exit_code == 0
+    assert "the terms of the GPL apply" in result.stdout
+
+
+@pytest.mark.parametrize("manner", ["missing", "broken", "wrong", "page"])
+def test_a_bad_download_is_one_line_and_leaves_nothing(run, publish, models_home, manner):
+    publish("MIT", manner)
+    result = run("models", "download", "net-official")
+    assert result.exit_code == 1
+    one_line(result)
+    assert files(models_home) == set()
+
+
+def test_a_file_is_taken_in_used_and_removed(run, checkpoint, models_home):
+    result = run("models", "import", checkpoint, "--id", "mine", "--licence", "MIT")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.startswith("mine: x2 in the catalog; ")
+    assert "mine" in run("models", "list").stdout
+    checkpoint.unlink()
+    assert load_model("mine").network(2).scale == 2
+    assert "mine" in run("models", "info", "mine").stdout
+    assert run("models", "remove", "mine").stdout == "mine: out of the catalog\n"
+    assert "mine" in one_line(run("models", "info", "mine"))
+
+
+def test_a_model_from_an_address(run, server, checkpoint, models_home):
+    server.data = checkpoint.read_bytes()
+    url = server.url("good", "net.safetensors")
+    call = ("models", "add", "--url", url, "--id", "afar", "--colour", "grey", "--sha256")
+    assert "SHA-256" in one_line(run(*call, "12"))
+    assert "net.safetensors" in one_line(run(*call, "0" * 64))
+    assert files(models_home) == set()
+    assert run(*call, sha256(checkpoint)).exit_code == 0
+    assert load_model("afar").card.colour == "grey"
+
+
+def test_wrong_use(run, checkpoint):
+    assert run("models", "import", checkpoint, "--colour", "blue").exit_code == 2
+    assert "no model is called" in one_line(run("models", "download", "nothing"))
+    assert "ships with napari-sr" in one_line(run("models", "remove", "ecbsr"))
+    assert "no native x7" in one_line(run("models", "download", "bsrn-official", "-s", "7"))
