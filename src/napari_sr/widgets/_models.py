@@ -21,7 +21,7 @@ from napari_sr.models import (
     local_scales,
     remove_model,
 )
-from napari_sr.widgets._describe import describe_bytes
+from napari_sr.widgets._describe import describe_bytes, describe_card
 from napari_sr.widgets._labels import ScrollColumn, WrappedLabel
 from napari_sr.widgets._models_ask import agree, pick_file, pick_range
 from napari_sr.widgets._models_bar import ModelsBar
@@ -121,8 +121,8 @@ class ModelsWidget(QWidget):
         content = QWidget()
         column = QVBoxLayout(content)
         column.addWidget(self.list, stretch=1)
-        column.addWidget(self.facts)
         column.addWidget(self.bar)
+        column.addWidget(self.facts)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.addWidget(ScrollColumn(content))
@@ -221,7 +221,7 @@ class _Running:
 def _facts(card: ModelCard) -> str:
     """What should be known before a download or a run, a line each."""
     facts = {
-        "": f"{card.title} ({card.id}). {card.summary}",
+        "": f"{card.title} ({card.id})\n{describe_card(card)}",
         "Licence: ": explain_licence(card.licence),
         "Source: ": card.source,
         "Paper: ": card.paper,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelsList"]
 
-_SHORTEST = 180
-"""Height in pixels below which the list is of no use."""
+_LEAST = 330, 180
+"""Width and height in pixels below which the list is of no use: names would be cut off."""
 
 
 class ModelsList(QWidget):
@@ -139,7 +139,8 @@ def _tree(parent: QWidget) -> QTreeWidget:
     tree.setRootIsDecorated(False)
     tree.setIndentation(10)
     tree.setUniformRowHeights(True)
-    tree.setMinimumHeight(_SHORTEST)
+    tree.setMinimumSize(*_LEAST)
+    tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     header = tree.header()
     if header is not None:
         header.setStretchLastSection(False)
@@ -160,15 +161,11 @@ def _group(title: str, members: list[ModelCard]) -> QTreeWidgetItem:
 
 
 def _item(card: ModelCard) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([card.title, _scales(card.scales), _here(card), _short(card.licence)])
+    item = QTreeWidgetItem([card.title, _here(card), _short(card.licence)])
     item.setData(0, Qt.ItemDataRole.UserRole, card.id)
-    item.setToolTip(0, card.summary)
-    item.setToolTip(3, card.licence)
+    item.setToolTip(0, f"{card.title}: {card.summary}")
+    item.setToolTip(2, card.licence)
     return item
-
-
-def _scales(scales: tuple[int, ...]) -> str:
-    return " ".join(f"×{scale}" for scale in scales)
 
 
 def _here(card: ModelCard) -> str:

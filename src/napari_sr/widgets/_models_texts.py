@@ -4,14 +4,14 @@ from __future__ import annotations
 
 __all__ = ["COLUMNS", "LABELS", "NOTES", "SHOW", "TOOLTIPS"]
 
-COLUMNS = ("Model", "Scales", "Here", "Licence")
+COLUMNS = ("Model", "Here", "Licence")
 """Headings of the list."""
 
 SHOW = ("All models", "On this machine", "To download")
 """Choices of what is listed."""
 
 LABELS = {
-    "filter": "Filter by name, licence, paper…",
+    "filter": "Filter",
     "download": "Download",
     "download_size": "Download {size}",
     "cancel": "Cancel",
