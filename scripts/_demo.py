@@ -15,17 +15,20 @@ import numpy as np
 from qtpy.QtCore import QRect, Qt
 from qtpy.QtGui import QColor, QImage, QPainter
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
 from scipy.ndimage import gaussian_gradient_magnitude, uniform_filter
 
 import napari_sr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.layers import Image as ImageLayer
     from numpy.typing import NDArray
 
 PANEL = 480
-"""Side of each picture of the comparison, in pixels of the output."""
+"""Side of each picture of the comparison."""
+CROP = 80
+"""About how many pixels of the input it shows."""
 PATIENCE = 600
 """Seconds after which a run is taken to hang."""
 
@@ -34,8 +37,8 @@ def options() -> argparse.Namespace:
     """What the user asked for."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0])
     parser.add_argument("--headless", action="store_true", help="click, and leave pictures")
-    parser.add_argument("--sample", default="immunohistochemistry", help="key of a sample image")
-    parser.add_argument("--scale", type=float, default=4, help="output pixels per input pixel")
+    parser.add_argument("--sample", default="astronaut", help="key of a sample image")
+    parser.add_argument("--scale", type=float, default=2, help="output pixels per input pixel")
     parser.add_argument("--model", help="id of a model (default: the widget's)")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for the pictures")
     return parser.parse_args()
@@ -53,15 +56,30 @@ def open_window(sample: str, scale: float, model: str | None) -> tuple[napari.Vi
     return viewer, widget
 
 
+def wait(until: Callable[[], bool], what: str) -> None:
+    """Let the window live until something is so."""
+    end = time.perf_counter() + PATIENCE
+    while not until():
+        if time.perf_counter() > end:
+            raise SystemExit(f"demo: no {what} after {PATIENCE} s")
+        QTest.qWait(20)
+
+
+def read_plan(widget: Any) -> str:
+    """What the widget says a click will do; making the first plan loads PyTorch."""
+    plans: list[str] = []
+    widget.planner.planned.connect(plans.append)
+    widget.planner.request()
+    wait(lambda: bool(plans) and not plans[-1].endswith("…"), "plan")
+    return " ".join(plans[-1].split())
+
+
 def click_and_wait(viewer: napari.Viewer, widget: Any) -> tuple[ImageLayer, float]:
     """Click Upscale as a user does; the new layer and the seconds until it was there."""
     before = list(viewer.layers)
     start = time.perf_counter()
     QTest.mouseClick(widget.bar.start, Qt.MouseButton.LeftButton)
-    while widget.running:
-        if time.perf_counter() - start > PATIENCE:
-            raise SystemExit(f"demo: no result after {PATIENCE} s")
-        QTest.qWait(20)
+    wait(lambda: not widget.running, "result")
     seconds = time.perf_counter() - start
     added = [layer for layer in viewer.layers if layer not in before]
     if not added:
@@ -116,7 +134,8 @@ def side_by_side(panels: dict[str, NDArray[np.uint8]], caption: str) -> QImage:
 
 def compare(source: ImageLayer, result: ImageLayer, scale: float, caption: str) -> QImage:
     """The most detailed part of the input, enlarged in three ways."""
-    rows, columns = detail(source.data, round(PANEL / scale))
+    enlarge = max(1, round(PANEL / (CROP * scale)))  # screen pixels per output pixel
+    rows, columns = detail(source.data, round(PANEL / (scale * enlarge)))
     zoomed = tuple(slice(round(s.start * scale), round(s.stop * scale)) for s in (rows, columns))
     bicubic = napari_sr.upscale(source.data, scale=scale, model="bicubic")
     limits = (0, 255) if source.rgb else source.contrast_limits
@@ -138,7 +157,7 @@ def main() -> None:
     if not chosen.headless:
         napari.run()
         return
-    QApplication.processEvents()
+    print(read_plan(widget))
     source = viewer.layers[0]
     result, seconds = click_and_wait(viewer, widget)
     record = result.metadata["napari_sr"]
