@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_sr.architectures import registry
-from napari_sr.models._cost import Cost, count_cost
+from napari_sr.models import Cost, count_cost
 
 # Multiply-adds at 1280 x 720 output, in 10^9, of the authors' code.
 PUBLISHED_MACS = [

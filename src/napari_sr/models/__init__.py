@@ -13,6 +13,7 @@ from napari_sr.models._home import is_bundled, is_local, local_scales, models_fo
 from napari_sr.models._licence import explain_licence, is_permissive
 
 if TYPE_CHECKING:
+    from napari_sr.models._cost import Cost, count_cost
     from napari_sr.models._download import download_model, to_download
     from napari_sr.models._load import load_model
     from napari_sr.models._model import Model
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 __all__ = [
     "GROUPS",
     "Checkpoint",
+    "Cost",
     "Model",
     "ModelCard",
     "add_model",
     "card_of",
+    "count_cost",
     "download_model",
     "explain_licence",
     "import_model",
@@ -42,8 +45,10 @@ __all__ = [
 ]
 
 _HOME = {
+    "Cost": "_cost",
     "Model": "_model",
     "add_model": "_own",
+    "count_cost": "_cost",
     "download_model": "_download",
     "import_model": "_own",
     "load_model": "_load",
