@@ -170,7 +170,7 @@ def main() -> None:
     upscaled = chosen.output / f"{chosen.sample}-{record['model']}-x{chosen.scale:g}.png"
     result.save(str(upscaled), plugin="napari-sr")
     compare(source, result, chosen.scale, line).save(str(chosen.output / "side-by-side.png"))
-    QTest.qWait(500)  # the canvas draws the new layer
+    read_plan(widget)  # the dock looks again as it does when nobody is in a hurry
     viewer.screenshot(str(chosen.output / "window.png"), canvas_only=False, flash=False)
     viewer.close()
     print(line)

@@ -14,11 +14,10 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from napari_sr.architectures import registry
 from napari_sr.evaluation import evaluate
