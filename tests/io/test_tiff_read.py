@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_sr.errors import FileReadError
 from napari_sr.io import read_image
-from napari_sr.io._tiff_lazy import BLOCK_BYTES, TiffBlocks, lazy_tiff
+from napari_sr.io._tiff_lazy import BLOCK_BYTES, TiffBlocks
 
 from .conftest import random_image
 
@@ -157,7 +157,7 @@ def test_lazy_and_eager_reading_agree(folder, shape, layout, dtype):
     lazy, eager = read_image(path, lazy=True), read_image(path)
     assert isinstance(lazy.data, da.Array)
     assert isinstance(eager.data, np.ndarray)
-    assert (lazy.axes, lazy.scale) == (eager.axes, eager.scale)
+    assert (lazy.axes, lazy.scale, lazy.dtype) == (eager.axes, eager.scale, eager.dtype)
     np.testing.assert_array_equal(lazy.data.compute(), eager.data)
     np.testing.assert_array_equal(lazy.data[-1, 5:9, ::3].compute(), eager.data[-1, 5:9, ::3])
 
@@ -171,7 +171,7 @@ def test_a_large_file_is_lazy_by_itself(folder, monkeypatch):
 def test_blocks_are_of_moderate_size_and_whole_tiles(folder):
     data = np.zeros((2, 4096, 6000), np.uint16)
     path = written(folder, data, tile=(256, 256), photometric="minisblack", compression="zlib")
-    lazy = lazy_tiff(path)
+    lazy = read_image(path, lazy=True).data
     block = np.prod(lazy.chunksize) * 2
     assert BLOCK_BYTES / 2 < block <= BLOCK_BYTES
     assert all(n % 256 == 0 for n in lazy.chunksize[1:2])

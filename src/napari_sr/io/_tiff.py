@@ -14,7 +14,7 @@ from napari_sr.io._limits import LAZY_ABOVE, check_fits
 from napari_sr.io._record import RECORD
 from napari_sr.io._tiff_calibration import AxisScale, calibration, channels, record
 from napari_sr.io._tiff_intact import check_imagej, check_pages, check_pixels
-from napari_sr.io._tiff_lazy import TiffBlocks, lazy_tiff
+from napari_sr.io._tiff_lazy import TiffBlocks, lazy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ def read_tiff(
         raise FileReadError(f"{path.name}: damaged TIFF ({reason})") from error
 
 
-def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None) -> ImageFile:
+def _read(path: Path, tif: Any, index: int, by_blocks: bool | None, limit: int | None) -> ImageFile:
     if index >= len(tif.series):
         raise FileReadError(f"{path.name} holds {len(tif.series)} images, there is no {index}")
     series = tif.series[index]
@@ -78,8 +78,8 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
     if tif.is_imagej:
         check_imagej(path, tif)
     check_pixels(path, series)
-    lazy = series.nbytes > LAZY_ABOVE if lazy is None else lazy
-    levels = _levels(path, series, index, lazy, limit)
+    large = series.nbytes > LAZY_ABOVE
+    levels = _levels(path, series, index, large if by_blocks is None else by_blocks, limit)
     levels = [_as_shown(level, page, bool(tif.is_imagej or tif.is_ome)) for level in levels]
     axes = _axes(series, levels[0].ndim, page)
     levels = [_samples_last(level, axes) for level in levels]
@@ -102,14 +102,15 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
     )
 
 
-def _levels(path: Path, series: Any, index: int, lazy: bool, limit: int | None) -> list[Array]:
-    if not lazy:
+def _levels(path: Path, series: Any, index: int, by_blocks: bool, limit: int | None) -> list[Array]:
+    if not by_blocks:
         check_fits(path, series.shape, series.nbytes, limit)
         return [series.asarray()]
-    block = TiffBlocks(path, index)
+    blocks = [TiffBlocks(path, index, level) for level in range(len(series.levels))]
     # a page without strips or tiles is read as one block, however large
-    check_fits(path, block.chunks, prod(block.chunks) * block.dtype.itemsize, limit)
-    return [lazy_tiff(path, index, level) for level in range(len(series.levels))]
+    block = blocks[0].chunks
+    check_fits(path, block, prod(block) * blocks[0].dtype.itemsize, limit)
+    return [lazy(level) for level in blocks]
 
 
 def _as_shown(data: Array, page: Any, scientific: bool) -> Array:

@@ -34,7 +34,7 @@ class TiffBlocks:
     """
 
     def __init__(self, path: Path, series: int = 0, level: int = 0) -> None:
-        self._key = (path, series, level)
+        self.key = (path, series, level)
         self._lock = threading.Lock()
         self._opened: Any = None
         array = self._array()
@@ -44,7 +44,7 @@ class TiffBlocks:
         self.ndim = len(self.shape)
 
     def __reduce__(self) -> tuple[type[TiffBlocks], tuple[Path, int, int]]:
-        return TiffBlocks, self._key
+        return TiffBlocks, self.key
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         return np.asarray(self._array()[key])
@@ -59,7 +59,7 @@ class TiffBlocks:
         import tifffile
         import zarr
 
-        path, series, level = self._key
+        path, series, level = self.key
         file = tifffile.TiffFile(path)
         store = file.series[series].aszarr(level=level)
         weakref.finalize(self, file.close)
@@ -67,17 +67,13 @@ class TiffBlocks:
         return zarr.open_array(store, mode="r")
 
 
-def lazy_tiff(path: Path, series: int = 0, level: int = 0) -> da.Array:
-    """Open one resolution level of a TIFF series as a lazy array.
+def lazy(blocks: TiffBlocks) -> da.Array:
+    """Make a dask array of a TIFF.
 
     Parameters
     ----------
-    path : Path
-        The file; kept open as long as the array lives.
-    series : int
-        Index of the image in the file.
-    level : int
-        Index of the resolution level, 0 being the finest.
+    blocks : TiffBlocks
+        Its file is kept open as long as the array lives.
 
     Returns
     -------
@@ -87,8 +83,9 @@ def lazy_tiff(path: Path, series: int = 0, level: int = 0) -> da.Array:
     import dask.array as da
     from dask.base import tokenize
 
-    blocks = TiffBlocks(path, series, level)
     chunks = gathered(blocks.shape, blocks.chunks, blocks.dtype.itemsize, BLOCK_BYTES)
     # a file that was changed since must not be found in a cache
-    name = "tiff-" + tokenize(str(path), path.stat().st_mtime_ns, series, level)
-    return da.from_array(blocks, chunks=chunks, name=name, asarray=False, meta=np.empty(0))
+    path, *which = blocks.key
+    name = "tiff-" + tokenize(str(path), path.stat().st_mtime_ns, *which)
+    meta = np.empty((0,) * blocks.ndim, blocks.dtype)
+    return da.from_array(blocks, chunks=chunks, name=name, asarray=False, meta=meta)
