@@ -57,9 +57,19 @@ def test_the_range_in_which_a_file_works_is_found(tmp_path, weight, bias, value_
 
 
 def test_a_range_that_was_found_is_said(tmp_path, shared):
-    model = load_model(shared / "checkpoints/rfdn/RFDN_AIM.pth")
+    """Of a file that the catalog does not know: the same tensors, saved by somebody else."""
+    official = shared / "checkpoints/rfdn/RFDN_AIM.pth"
+    torch.save({"params": torch.load(official, weights_only=True)}, tmp_path / "x.pth")
+    model = load_model(tmp_path / "x.pth")
     assert model.card.value_range == 255
     assert "values to 255, a test picture gains" in model.card.summary
+
+
+def test_an_official_file_has_its_card(shared):
+    """Nothing is tried where it is known, and the licence comes with it."""
+    model = load_model(shared / "checkpoints/rfdn/RFDN_AIM.pth")
+    assert (model.id, model.scales) == ("rfdn-official", (4,))
+    assert (model.card.value_range, model.card.licence) == (255, "MIT")
 
 
 def test_a_range_that_cannot_be_told_is_asked_for(tmp_path):

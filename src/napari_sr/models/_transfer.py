@@ -163,7 +163,7 @@ def _network(error: Any, meter: _Meter) -> str:
 
     host = urlsplit(meter.url).netloc
     if isinstance(error, exceptions.HTTPError):
-        return _refusal(error.response.status_code, error.response.reason)
+        return _refusal(error.response)
     if meter.done or isinstance(error, exceptions.ChunkedEncodingError):
         total = f" of {meter.total:,}" if meter.total else ""
         return (
@@ -181,8 +181,9 @@ def _network(error: Any, meter: _Meter) -> str:
     return f"cannot be downloaded ({str(error).strip().partition(chr(10))[0]})"
 
 
-def _refusal(status: int, reason: str | None) -> str:
-    said = f"the server answers {status} {reason or ''}".rstrip()
+def _refusal(answer: Any) -> str:
+    status = answer.status_code
+    said = f"the server answers {status} {answer.reason or ''}".rstrip()
     if status in (404, 410):
         return f"{said}: the file is not there any more"
     return f"{said}; try again later" if status >= 500 or status == 429 else said
