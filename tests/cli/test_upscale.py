@@ -70,6 +70,14 @@ def test_what_is_done_is_skipped(run, picture, tmp_path):
     assert read_image(target).shape == (40, 48, 3)
 
 
+@pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.zarr"])
+def test_how_it_was_made_is_in_the_file(run, picture, tmp_path, name):
+    run("upscale", picture, "-o", tmp_path / name, "--scale", "3", *BICUBIC)
+    record = read_image(tmp_path / name).metadata["napari_sr"]
+    assert (record["source"], record["model"]) == ("picture.png", "bicubic")
+    assert record["scale"] == [3, 3]
+
+
 @pytest.mark.parametrize("suffix", [".tif", ".ome.tif"])
 def test_pixel_size_and_place_are_carried_through(run, tmp_path, suffix):
     """Pixels become smaller, and each block of them lies where its pixel lay."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import uuid
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sr import __version__
 from napari_sr.cli._large import by_blocks, goes_by_blocks
+from napari_sr.cli._output import try_output, write_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,12 +77,12 @@ def upscale_file(
     )
     planned(chosen)
     if progress is not None:
-        _try_output(job, image)
+        try_output(job, image)
         if goes_by_blocks(chosen, image.data, job.target):
             result = by_blocks(chosen, image.data, progress)
         else:
             result = _run(chosen, image.data, progress)
-        _write(job, enlarged(image, result, chosen.scale), chosen)
+        write_output(job, enlarged(image, result, chosen.scale), chosen)
 
 
 def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> ImageFile:
@@ -111,56 +109,6 @@ def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> Ima
     shift = [size * (1 / f - 1) / 2 for size, f in zip(image.scale, factor, strict=True)]
     translation = tuple(t + s for t, s in zip(image.translation, shift, strict=True))
     return replace(image, data=data, scale=scale, translation=translation, levels=())
-
-
-def _write(job: Job, image: ImageFile, chosen: Plan) -> None:
-    from napari_sr.io import write_image, write_ome_zarr
-
-    if job.target.suffix.lower() != ".zarr":
-        write_image(job.target, image)
-        return
-    made = _provenance(chosen)
-    # What an interrupted run left is gone on with, unless the input or anything below has changed.
-    changed = job.source.stat().st_mtime_ns
-    key = {"source": str(job.source.resolve()), "modified": changed, **made}
-    write_ome_zarr(job.target, image, metadata=made, key=key)
-
-
-def _provenance(chosen: Plan) -> dict[str, Any]:
-    """What a result depends on, as JSON: neither tiles nor device, which change nothing."""
-    return {
-        "version": __version__,
-        "model": chosen.model_id,
-        "sha256": [chosen.model.sha256(scale) for scale in chosen.passes],
-        "scale": list(chosen.scale),
-        "axes": chosen.axes.letters,
-        "precision": chosen.precision,
-        "ensemble": chosen.ensemble,
-        "range": chosen.intensity_range and list(chosen.intensity_range),
-    }
-
-
-def _try_output(job: Job, image: ImageFile) -> None:
-    """Write one pixel of each plane and delete it: better to fail now than after an hour's work."""
-    from napari_sr.errors import FileWriteError
-    from napari_sr.io import write_image
-
-    try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileWriteError(f"{job.target}: cannot be written ({error.strerror})") from error
-    corner = tuple(slice(1) if axis in "YX" else slice(None) for axis in image.axes)
-    trial = job.target.with_name(f".{uuid.uuid4().hex[:8]}-{job.target.name}")
-    try:
-        write_image(trial, replace(image, data=image.data[corner], levels=()))
-    except FileWriteError as error:
-        # In the words of the file that was asked for.
-        raise FileWriteError(str(error).replace(trial.name, job.target.name)) from error
-    finally:
-        if trial.is_dir():
-            shutil.rmtree(trial)
-        else:
-            trial.unlink(missing_ok=True)
 
 
 def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> np.ndarray[Any, Any]:
