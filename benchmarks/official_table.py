@@ -2,10 +2,10 @@
 
     python benchmarks/official_table.py [FOLDER] [--only WORD ...] [--output docs/official_checkpoints.md]
 
-FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/`` and ``data/benchmarks/Set5`` and ``Set14``. Each
-file goes the way of a user's own file: recognised by its tensors, its value range found out, run by the engine on
-whole images, compared by `napari_sr.evaluate`. The reference figures were measured with the authors' own code on the same
-images; a dash means that there is none.
+FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/`` and ``data/benchmarks/Set5`` and ``Set14``.
+Each file goes the way of a user's own file: recognised by its tensors, its value range found out, run by the engine
+on whole images, compared by `napari_sr.evaluate`. The reference figures were measured with the authors' own code on
+the same images; a dash means that there is none.
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ ANY_SCALE_REFERENCE = {2: 28.46, 3: 28.75, 4: 28.24}
 
 HEAD = """# Official checkpoints
 
-Written by `python benchmarks/official_table.py`; no figure is typed by hand. PSNR (dB) and SSIM on luma by the protocol of
-the papers: small images by MATLAB's bicubic, results rounded to 8-bit RGB (not for networks that see luma only), a
-border of one scale left out. Reference: the same images through the authors' own code. Multiply-adds (G) are for an output
-of 1280 x 720 pixels.
+Written by `python benchmarks/official_table.py`; no figure is typed by hand. PSNR (dB) and SSIM on luma by the
+protocol of the papers: small images by MATLAB's bicubic, results rounded to 8-bit RGB (not for networks that see luma
+only), a border of one scale left out. Reference: the same images through the authors' own code. Multiply-adds (G) are
+for an output of 1280 x 720 pixels.
 
 | network | file | scale | parameters | multi-adds | reference | Set5 | reference | Δ | Set14 | reference | Δ |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""

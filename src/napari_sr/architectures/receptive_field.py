@@ -40,7 +40,7 @@ def halo(network: nn.Module) -> int | None:
         radius exists (statistics of the whole image), or where it is above 120, or for strided attention,
         whose sight is wide but fades: such networks are told where a tile lies instead.
     """
-    if isinstance(network, FramedNetwork) and (network.statistics_layers or network.alignment > 1):
+    if isinstance(network, FramedNetwork):
         return None
     # float64: no fast algorithm (Winograd, FFT, blocked layouts) that would mix neighbouring pixels
     probe = copy.deepcopy(network).cpu().double().eval()
