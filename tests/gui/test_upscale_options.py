@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel
 
-from napari_sr.models import list_models
+from napari_sr.models import list_models, local_scales
 from napari_sr.widgets._describe import describe_bytes
 
 
@@ -76,7 +76,7 @@ def test_new_pixels_are_planned_anew(desk, noise):
 
 
 def test_models_stand_under_the_headings_of_their_groups(desk):
-    """Headings cannot be chosen; every model of the catalog can, and says what it is good for."""
+    """Headings cannot be chosen; every model that is here can, and says what it is good for; the others are counted."""
     combo = desk.widget.form.model
     headings, ids = [], []
     for index in range(combo.count()):
@@ -84,9 +84,11 @@ def test_models_stand_under_the_headings_of_their_groups(desk):
         (ids if item.isEnabled() else headings).append(
             item.data(Qt.ItemDataRole.UserRole) or item.text()
         )
-    cards = {card.id: card for card in list_models()}
+    cards = {card.id: card for card in list_models() if local_scales(card)}
     assert set(ids) == set(cards)
-    assert headings == list(dict.fromkeys(card.group for card in cards.values()))
+    absent = len(list_models()) - len(cards)
+    groups = list(dict.fromkeys(card.group for card in cards.values()))
+    assert headings == [*groups, *[f"{absent} more can be downloaded"] * bool(absent)]
     for model in ids:
         combo.choose(model)
         assert combo.card is cards[model]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 
 import numpy as np
@@ -95,32 +94,32 @@ def test_a_second_click_during_a_run_does_nothing(desk, image):
     assert desk.names == ["large"]
 
 
-def test_the_window_never_freezes(window, noise):
-    """A timer of 5 ms goes on ticking while all cores compute.
+def test_the_window_never_freezes(window):
+    """A timer of 5 ms goes on ticking while all cores compute, because they do so in another thread.
 
-    How late it comes depends on what else the machine does (4 ms on an idle one); computing in the window's own
-    thread would stop it for seconds.
+    With two cores of its own it came every 5.5 ms (median; 17 ms at the 95th percentile). Here the machine may be busy
+    with other things, which delays every window, so what the window's own thread computes is measured as well.
     """
-    begin(window, noise(1200, 1200))
-    gaps, last = [], time.perf_counter()
+    smooth = np.add.outer(np.arange(800), np.arange(800)) / 8
+    window.add(smooth.astype(np.uint8), name="large")
+    window.choose(model="ecbsr", scale=2)
+    window.begin()
+    wall, own = [time.perf_counter()], [time.thread_time()]
 
     def tick():
-        nonlocal last
-        now = time.perf_counter()
-        gaps.append(now - last)
-        last = now
+        wall.append(time.perf_counter())
+        own.append(time.thread_time())
 
     timer = QTimer(window.widget)
     timer.timeout.connect(tick)
     timer.start(5)
-    window.until(lambda: not window.widget.running or sum(gaps) > 4)
+    window.until(lambda: not window.widget.running or wall[-1] - wall[0] > 4)
     timer.stop()
     window.shoot("running")
     window.widget.cancel()
     window.finish()
-    print(f"median {statistics.median(gaps):.4f} s, largest {max(gaps):.4f} s of {len(gaps)}")
-    assert statistics.median(gaps) < 0.1
-    assert max(gaps) < 1
+    assert np.median(np.diff(own)) < 0.02
+    assert np.diff(wall).max() < (wall[-1] - wall[0]) / 3
 
 
 def test_closing_the_window_stops_the_run(window, image, qtbot):

@@ -85,10 +85,11 @@ def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
     Returns
     -------
     str
-        As `describe_result`; then tiles, device, precision and time.
+        As `describe_result`; then tiles, device, precision, memory and time.
     """
     result = describe_result(plan.in_shape, plan.out_shape, plan.dtype)
-    work = [_tiles(plan), f"{plan.device} {plan.precision}", _duration(plan, lazy)]
+    where = _together(f"{plan.device} {plan.precision}")
+    work = [_tiles(plan), where, _memory(plan), _duration(plan, lazy)]
     return f"{result}\n{', '.join(part for part in work if part)}"
 
 
@@ -96,7 +97,14 @@ def _tiles(plan: Plan) -> str:
     if not plan.passes:
         return "nothing to enlarge"
     count = "1 tile" if plan.n_tiles == 1 else f"{plan.n_tiles} tiles"
-    return _together(f"{count} of {describe_shape(plan.tile)}")
+    batch = f" by {plan.batch}" if plan.batch > 1 else ""
+    return _together(f"{count} of {describe_shape(plan.tile)}{batch}")
+
+
+def _memory(plan: Plan) -> str:
+    if plan.memory is None:
+        return ""
+    return _together(f"{describe_bytes(plan.memory)} of memory")
 
 
 def _duration(plan: Plan, lazy: bool) -> str:

@@ -101,6 +101,11 @@ class SerialThread:
         self._waiting: deque[Job] = deque()
         self._thread: threading.Thread | None = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs or waits."""
+        return self._thread is not None
+
     def submit(self, job: Job) -> Job:
         """Put a job at the end of the queue; returns it."""
         with self._lock:

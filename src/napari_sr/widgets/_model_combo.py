@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QStandardItem, QStandardItemModel
 
-from napari_sr.models import list_models
+from napari_sr.models import list_models, local_scales
 from napari_sr.widgets._describe import describe_card, describe_provenance
 from napari_sr.widgets._labels import NarrowCombo
-from napari_sr.widgets._texts import TOOLTIPS
+from napari_sr.widgets._texts import LABELS, TOOLTIPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,7 @@ __all__ = ["ModelCombo"]
 
 
 class ModelCombo(NarrowCombo):
-    """Lists the models of the catalog under the headings of their groups.
+    """Lists the models that are on this machine under the headings of their groups.
 
     Parameters
     ----------
@@ -35,11 +35,9 @@ class ModelCombo(NarrowCombo):
 
     def __init__(self, default: str = "ecbsr", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        cards = list_models()
-        self._cards = {card.id: card for card in cards}
-        self.setModel(_items(cards, self))
+        self._cards: dict[str, ModelCard] = {}
         self.setToolTip(TOOLTIPS["model"])
-        self.choose(default if default in self._cards else next(iter(self._cards)))
+        self._list(default)
 
     @property
     def card(self) -> ModelCard:
@@ -55,8 +53,26 @@ class ModelCombo(NarrowCombo):
         """Choose a model by its id."""
         self.setCurrentIndex(self.findData(model))
 
+    def showPopup(self) -> None:
+        """Open the list, with models that were added since it was opened last."""
+        self._list(self.card.id)
+        super().showPopup()
 
-def _items(cards: Iterable[ModelCard], parent: QWidget) -> QStandardItemModel:
+    def _list(self, chosen: str) -> None:
+        known = list_models()
+        cards = {card.id: card for card in known if local_scales(card)}
+        if cards == self._cards:
+            return
+        blocker = QSignalBlocker(self)
+        self._cards = cards
+        self.setModel(_items(cards.values(), len(known) - len(cards), self))
+        self.choose(chosen if chosen in cards else next(iter(cards)))
+        blocker.unblock()
+        if self.currentData() != chosen:
+            self.currentIndexChanged.emit(self.currentIndex())
+
+
+def _items(cards: Iterable[ModelCard], others: int, parent: QWidget) -> QStandardItemModel:
     model = QStandardItemModel(parent)
     groups: dict[str, list[ModelCard]] = {}
     for card in cards:
@@ -65,6 +81,10 @@ def _items(cards: Iterable[ModelCard], parent: QWidget) -> QStandardItemModel:
         model.appendRow(_heading(group))
         for card in members:
             model.appendRow(_item(card))
+    if others:
+        more = _heading(LABELS["more_models"].format(count=others))
+        more.setToolTip(TOOLTIPS["more_models"])
+        model.appendRow(more)
     return model
 
 

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sr.errors import NapariSRError
 from napari_sr.layers import plan_snapshot, snapshot
 from napari_sr.widgets._describe import describe_plan, describe_result
-from napari_sr.widgets._jobs import Job, SerialThread
+from napari_sr.widgets._jobs import INFERENCE, Job, SerialThread
 from napari_sr.widgets._report import sentence
 from napari_sr.widgets._texts import NOTES
 
@@ -108,4 +108,5 @@ def _steps(source: LayerSnapshot, options: dict[str, Any]) -> Generator[list[str
     from napari_sr.inference import available_devices
 
     yield available_devices()
-    return plan_snapshot(source, **options)
+    # what is measured while a network runs would be too slow by half
+    return plan_snapshot(source, measure=not INFERENCE.busy, **options)
