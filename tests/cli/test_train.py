@@ -66,3 +66,10 @@ def test_recipes_that_cannot_be_followed(run, recipe, tmp_path):
     nowhere = one_line(run("train", recipe, "-o", tmp_path / "run", "--data", tmp_path / "nowhere"))
     assert "nowhere" in nowhere
     assert not any((tmp_path / "run").glob("*"))
+
+
+def test_a_recipe_that_ships_is_found_by_its_name(run, tmp_path):
+    """It gets as far as its data, which are not there."""
+    call = ("-o", tmp_path / "run", "--data", tmp_path / "nowhere")
+    assert "nowhere" in one_line(run("train", "ecbsr-x2", *call))
+    assert "ecbsr-x2, " in one_line(run("train", "ecbsr-x9", *call))
