@@ -62,6 +62,7 @@ def test_the_plan_says_before_the_click_what_comes_after_it(desk, noise):
     desk.finish()
     result = desk.layers[1].data
     assert result.shape == (250, 325)
+    assert (desk.layers[1].metadata["napari_sr"]["tile"]) == [64, 64]
     assert describe_bytes(result.nbytes).replace("\u00a0", " ") in desk.plan
     desk.choose(scale=3, tile=256)
     desk.until(lambda: "300 × 390" in desk.plan and "1 tile of 100 × 130" in desk.plan)

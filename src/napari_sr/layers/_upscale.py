@@ -104,6 +104,7 @@ def upscale_snapshot_steps(
     *,
     lazy: bool = True,
     view: View | None = None,
+    plan: Plan | None = None,
     **options: Any,
 ) -> Generator[Progress, None, Image]:
     """`upscale_layer_steps` of a layer captured before.
@@ -119,6 +120,8 @@ def upscale_snapshot_steps(
         now.
     view : View, optional
         What of a dask layer is computed beforehand, because it will be looked at first.
+    plan : Plan, optional
+        Made by `plan_snapshot` with the same options, so that what was shown is what is run.
 
     Returns
     -------
@@ -127,7 +130,7 @@ def upscale_snapshot_steps(
     """
     from napari_sr.inference import run, upscale
 
-    plan = plan_snapshot(source, scale, model, **options)
+    plan = plan or plan_snapshot(source, scale, model, **options)
     if lazy and source.lazy:
         data = upscale(source.data, scale, model, axes=source.axes, **options)
         data = (yield from compute_visible(data, view)) if view is not None else data

@@ -46,6 +46,8 @@ class Planner(QObject):
     def __init__(self, form: UpscaleForm) -> None:
         super().__init__(form)
         self._form = form
+        self.plan: Plan | None = None
+        """What a click will do; None while that is not known."""
         self._job: Job | None = None
         self._lazy = False
         self._quiet = self._timer(_QUIET_MS, self._plan)
@@ -62,6 +64,7 @@ class Planner(QObject):
     def request(self) -> None:
         """Plan anew, soon."""
         self.stop()
+        self.plan = None
         self._quiet.start()
 
     def stop(self, *_: object) -> None:
@@ -94,6 +97,7 @@ class Planner(QObject):
         if job.error is not None:
             self.planned.emit(sentence(job.error))
         else:
+            self.plan = job.result
             self.planned.emit(describe_plan(job.result, lazy=self._lazy))
 
 

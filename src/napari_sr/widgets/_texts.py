@@ -25,7 +25,8 @@ LABELS = {
 TOOLTIPS = {
     "layer": "The image to upscale. Follows the selected layer; the layer itself is never changed.",
     "model": "The network that fills in the finer pixels.",
-    "more_models": "In the menu Plugins, Super-resolution, Models; or on the command line: napari-sr models download NAME",
+    "more_models": "In the menu Plugins, Super-resolution, Models; or on the command line: "
+    "napari-sr models download NAME",
     "scale": "Output pixels per input pixel along Y and X: any number from 1 to 16.",
     "preset": "Upscale {factor} times",
     "device": "Where the network runs. Automatic takes a graphics card if there is one.",

@@ -74,10 +74,9 @@ class UpscaleWidget(QWidget):
             report(error)
             return
         active = self._layers.selection.active
-        options = {**self.form.options, "lazy": self.form.lazy.isChecked()}
-        if source.lazy:
-            options["view"] = visible_part(self._dims, layer)
-        run = UpscaleRun(layer, active, source, **options)
+        view = visible_part(self._dims, layer) if source.lazy else None
+        options = {"lazy": self.form.lazy.isChecked(), "view": view, "plan": self.planner.plan}
+        run = UpscaleRun(layer, active, source, **options, **self.form.options)
         self._runs.append(run)
         run.start()
         self.bar.show_running(run.note())
@@ -118,6 +117,7 @@ class UpscaleWidget(QWidget):
             if run.look():
                 self._runs.remove(run)
                 self._timer.stop()
+                self.planner.request()  # what a network really costs is known now
                 self.bar.show_idle(self._end(run))
                 run.close()
             else:
