@@ -1,0 +1,60 @@
+"""``napari-sr models export``: a file, what it is worth in one line, and one line where it cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from napari_sr.models import load_model
+from tests.cli.conftest import files, one_line
+
+
+def test_a_model_becomes_a_file_that_upscales_like_it(run, picture, tmp_path):
+    shown = run("models", "export", "bicubic", "-s", "3", "-o", tmp_path / "b.onnx").stdout
+    assert "b.onnx: bicubic x3 as onnx, " in shown
+    assert "differs from the model by at most 0.0e+00" in shown
+    results = []
+    for model in ("bicubic", tmp_path / "b.onnx"):
+        out = tmp_path / f"{len(results)}.png"
+        done = run("upscale", picture, "-o", out, "-s", "3", "-m", model)
+        assert done.exit_code == 0, done.stderr
+        results.append(cv2.imread(str(out)))
+    np.testing.assert_array_equal(*results)
+
+
+def test_json_tells_the_same(run, tmp_path):
+    done = run("models", "export", "bicubic", "-s", "2", "-o", tmp_path / "b.ts", "--json")
+    found = json.loads(done.stdout)
+    assert found["path"] == str(tmp_path / "b.ts")
+    assert found["size"] == (tmp_path / "b.ts").stat().st_size
+    assert (found["model"], found["scale"], found["format"]) == ("bicubic", 2, "torchscript")
+
+
+def test_an_exported_program_is_a_model_like_others(run, tmp_path):
+    run("models", "export", "bicubic", "-s", "2", "-o", tmp_path / "b.pt", "--licence", "MIT")
+    card = json.loads(run("models", "info", tmp_path / "b.pt", "--json").stdout)
+    assert (card["licence"], card["architecture"]) == ("MIT", "torchscript")
+    assert load_model(tmp_path / "b.pt").scales == (2,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["bicubic", "-o", "b.pt"], "choose one of 2, 3, 4"),
+        (["bicubic", "-s", "7", "-o", "b.pt"], "no native x7"),
+        (["bicubic", "-s", "2", "-o", "b.safetensors"], "no weights to store"),
+        (["bicubic", "-s", "2", "-o", "b.jpg"], "suffixes .pt"),
+        (["bicubix", "-s", "2", "-o", "b.pt"], "bicubix"),
+    ],
+)
+def test_what_cannot_be_exported_is_one_line_and_no_file(
+    run, arguments, reason, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    done = run("models", "export", *arguments)
+    assert done.exit_code == 1
+    assert reason in one_line(done)
+    assert not files(tmp_path)
