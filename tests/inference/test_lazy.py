@@ -25,16 +25,16 @@ def stack(*shape, seed=0):
     return np.random.default_rng(seed).gamma(3, 50, shape)
 
 
-@pytest.mark.parametrize("scale", [2, 1.7, (1, 2.6), 4.5])
-@pytest.mark.parametrize("chunks", [(1, 10, 100), (3, 31, 17), -1])
+@pytest.mark.parametrize("scale", [2, (1, 2.6), 4.5])
+@pytest.mark.parametrize("chunks", [(1, 10, 100), (2, 31, 17), -1])
 def test_blocks_change_nothing(scale, chunks):
-    image = stack(3, 90, 70)
+    image = stack(2, 130, 90)
     image[1, 40, 30] = np.nan
     image[0, 10, 10] = 1e5
     expected = upscale(image, scale, GREY, tile=20)
     lazy = upscale(da.from_array(image, chunks=chunks), scale, GREY, tile=15)
     assert (lazy.shape, lazy.dtype) == (expected.shape, expected.dtype)
-    assert scale == 4.5 or lazy.npartitions > 3
+    assert lazy.npartitions >= 4
     np.testing.assert_allclose(lazy, expected, rtol=1e-5, atol=2e-3)
 
 

@@ -25,7 +25,7 @@ def test_a_plan_prints_as_one_line(grey):
     made = plan(IMAGE, 2, grey, tile=256, measure=False)
     line = dataclasses.replace(made, batch=4, seconds=0.12, memory=3_300_000_000)
     assert str(line) == (
-        "double x2, 512 x 512 -> 1024 x 1024 uint8 (1.0 MiB), tile 256 + halo 2, batch 4, 4 tiles, "
+        "double x2, 512 x 512 -> 1024 x 1024 uint8 (1.0 MiB), tile 256 + halo 4, batch 4, 4 tiles, "
         "about 3.1 GiB, about 0.1 s on cpu (float32)"
     )
     assert "unchanged" in str(plan(IMAGE, 1, grey))
@@ -109,9 +109,9 @@ def test_times_are_interpolated_and_grow_in_proportion_beyond():
 
 def test_tiles_are_as_large_as_is_cheapest(grey):
     large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
-    assert with_tile(large, cost()).tile == (192, 192)
+    assert with_tile(large, cost()).tile == (256, 256)
     slow = cost(times=((1024, 0.1),))
-    assert with_tile(large, slow).tile == (96, 96)  # within two seconds
+    assert with_tile(large, slow).tile == (128, 128)  # within two seconds
 
 
 def test_tiles_fit_into_the_free_memory(grey, monkeypatch):

@@ -89,7 +89,7 @@ def test_what_is_done_is_not_done_again(monkeypatch):
         written.append((y, x))
         original(self, frame, y, x, values)
         if len(written) == 3:
-            Hungry.limit = 500
+            Hungry.limit = 600
 
     monkeypatch.setattr(_frames.Frames, "write", write)
     finish(run(plan(IMAGE, 2, made.model, tile=20), IMAGE))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sr.inference._ensemble import WAYS, Ensemble
+from napari_sr.inference._guard import Guarded, Tally
 from napari_sr.inference._runner import Careful, Cascade, Runner, TorchRunner
 from napari_sr.inference._statistics import GlobalStatistics
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def build_runner(
-    plan: Plan, say: Callable[[str], None], known: Sequence[GlobalStatistics] = ()
+    plan: Plan,
+    say: Callable[[str], None],
+    tally: Tally,
+    known: Sequence[GlobalStatistics] = (),
 ) -> tuple[Runner, list[GlobalStatistics]]:
     """Runner for the native scale of a plan.
 
@@ -25,6 +29,8 @@ def build_runner(
         With at least one pass.
     say : callable
         Told in one line what the user should know.
+    tally : Tally
+        Where pixels are counted that the guard replaced.
     known : sequence of GlobalStatistics
         What the networks of an earlier runner for the same passes knew of the image; none to begin with.
 
@@ -41,7 +47,8 @@ def build_runner(
     runners: list[Runner] = []
     for i, scale in enumerate(plan.passes):
         mine = [_one(plan, scale, say, each) for each in statistics[i * ways : (i + 1) * ways]]
-        runners.append(Ensemble(mine) if plan.ensemble else mine[0])
+        runner = Ensemble(mine) if plan.ensemble else mine[0]
+        runners.append(Guarded(runner, tally) if plan.guarded else runner)
     return Cascade(runners), statistics
 
 

@@ -18,6 +18,7 @@ _SHARE = 0.5
 """Of the free memory, what the tiles may take."""
 _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
+_NEAR = 1.15
 _BATCH = 64
 
 
@@ -36,7 +37,10 @@ def with_tile(plan: Plan, cost: Cost) -> Plan:
     if wide:
         return fitting[-1]
     prompt = [each for each in fitting if _batch_seconds(each, cost) <= _PATIENCE]
-    return min(prompt or fitting[:1], key=lambda each: each.n_tiles * _batch_seconds(each, cost))
+    totals = [each.n_tiles * _batch_seconds(each, cost) for each in prompt or fitting[:1]]
+    # Times are noisy; where they hardly differ, fewer tiles are better.
+    near = [i for i, total in enumerate(totals) if total <= _NEAR * min(totals)]
+    return (prompt or fitting[:1])[near[-1]]
 
 
 def with_batch(plan: Plan, cost: Cost) -> Plan:

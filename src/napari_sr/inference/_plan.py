@@ -59,6 +59,11 @@ class Plan:
     """Estimated duration; None if unknown."""
 
     @property
+    def guarded(self) -> bool:
+        """Whether results are compared with their input; bicubic itself need not be."""
+        return self.model.card.architecture != "bicubic"
+
+    @property
     def native_scale(self) -> int:
         """Product of the passes."""
         return math.prod(self.passes)

@@ -11,6 +11,7 @@ import numpy as np
 from napari_sr.architectures.frame import FramedNetwork
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
+from napari_sr.inference import _guard
 from napari_sr.inference._choose import with_batch, with_estimates, with_tile
 from napari_sr.inference._device import resolve_device
 from napari_sr.inference._plan import Plan
@@ -33,6 +34,9 @@ _UNBOUNDED_HALO = 72
 _BICUBIC_HALO = 2
 _UNMEASURED = 256
 """Tile on the CPU where nothing is known of a model's cost."""
+
+_MEASURABLE = 32
+"""Native scale above which nothing is measured."""
 
 
 def plan(
@@ -109,6 +113,8 @@ def plan(
 
 def _costed(draft: Plan, *, auto: bool, measure: bool) -> Plan:
     """The plan with tile, batch and estimates that follow from its cost, as far as that is known."""
+    # Even the smallest image is a large one after many passes.
+    measure = measure and draft.native_scale <= _MEASURABLE
     cost = measured_cost(draft) if measure else known_cost(draft)
     if cost is None:
         return draft
@@ -166,18 +172,19 @@ def _halo(
     """Context in input pixels that all passes and the final resampling need together."""
     reach, done = 0, 1
     for native in passes:
-        reach += math.ceil(max(_own_halo(model, native), _BICUBIC_HALO) / done)
+        reach += math.ceil(_own_halo(model, native) / done)
         done *= native
     margins = (Zoom(n, factor, done).margin for n, factor in zip(size, scale, strict=True))
     return reach + max(margins) if passes else 0
 
 
 def _own_halo(model: Model, native: int) -> int:
-    # Their receptive field is the whole image or so large that nobody could wait for it to be measured.
-    if isinstance(model.network(native), FramedNetwork):
-        return _UNBOUNDED_HALO
-    own = model.halo(native)
-    return _UNBOUNDED_HALO if own is None else own
+    if model.card.architecture == "bicubic":
+        return _BICUBIC_HALO
+    # Their receptive field is the whole image, or so large that nobody could wait for it to be measured.
+    framed = isinstance(model.network(native), FramedNetwork)
+    own = None if framed else model.halo(native)
+    return (_UNBOUNDED_HALO if own is None else own) + _guard.RADIUS
 
 
 def _fact(model: Model, native: int, name: str, default: int) -> int:

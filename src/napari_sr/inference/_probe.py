@@ -16,6 +16,7 @@ from napari_sr.imaging import Axes
 from napari_sr.inference._build import build_runner
 from napari_sr.inference._cost import Cost
 from napari_sr.inference._frames import Frames
+from napari_sr.inference._guard import Tally
 from napari_sr.inference._networks import smallest_side
 from napari_sr.inference._ranges import Ranges
 from napari_sr.inference._step import Step
@@ -102,7 +103,7 @@ def _step(plan: Plan, side: int) -> tuple[Step, list[Tile], Plan]:
     whole = replace(plan, axes=axes, tile=(side, side), ensemble=False, batch=1)
     image = np.random.default_rng(0).integers(0, 2, shape).astype(plan.dtype)
     ranges = Ranges(np.zeros((1, samples)), np.ones((1, samples)))
-    runner, _ = build_runner(whole, lambda _: None)
+    runner, _ = build_runner(whole, lambda _: None, Tally())
     span = Span(0, side)
     return Step(whole, Frames(image, axes), ranges, runner), [Tile(0, span, span)], whole
 

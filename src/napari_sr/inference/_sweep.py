@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_sr.errors import DeviceError
 from napari_sr.inference._build import build_runner
+from napari_sr.inference._guard import Tally
 from napari_sr.inference._memory import is_out_of_memory
 from napari_sr.inference._step import Step
 from napari_sr.inference._tiles import Tile, split
@@ -56,6 +57,7 @@ class Sweep:
         self._said: set[str] = set()
         self._done = self._left = 0
         self._statistics: list[GlobalStatistics] = []
+        self._tally = Tally()
         self._prepare(plan)
 
     def run(self, tiles: Iterable[Tile]) -> Generator[Progress, None, None]:
@@ -70,6 +72,11 @@ class Sweep:
             mine = list(group)
             yield from self._look(mine)
             yield from self._enlarge(mine)
+        if self._tally.pixels:
+            self._say(
+                f"bicubic stands in for {self._tally.pixels} pixels where {self._plan.model_id} "
+                "strayed from the image (hot pixels, noise or fine patterns)"
+            )
 
     def _enlarge(self, tiles: Iterable[Tile]) -> Iterator[Progress]:
         todo = deque(tiles)
@@ -94,12 +101,14 @@ class Sweep:
 
     def _look(self, tiles: list[Tile]) -> Iterator[Progress]:
         """Let the networks learn the statistics of an image, if they need them and do not see all of it at once."""
+        counted = self._tally.pixels
         for _ in range(self._plan.looks):
             for statistics in self._statistics:
                 statistics.start()
             yield from self._observe(tiles)
             for statistics in self._statistics:
                 statistics.stop()
+        self._tally.pixels = counted
 
     def _observe(self, tiles: list[Tile]) -> Iterator[Progress]:
         for first in range(0, len(tiles), self._plan.batch):
@@ -137,7 +146,7 @@ class Sweep:
 
     def _prepare(self, plan: Plan) -> None:
         self._plan = plan
-        runner, self._statistics = build_runner(plan, self._say, self._statistics)
+        runner, self._statistics = build_runner(plan, self._say, self._tally, self._statistics)
         self._step = Step(plan, self._source, self._ranges, runner)
 
     def _say(self, text: str) -> None:
