@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from torch import nn
+
     from napari_sr.models import Checkpoint, ModelCard
 
 SIDE = 256
@@ -49,28 +51,38 @@ def cost_facts(model: str, scale: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``scale``, ``parameters``, ``macs``, ``activations``, ``halo`` in pixels, and what the engine
-        measures here: ``memory`` in bytes, ``seconds``, ``device``.
+        ``scale``, ``parameters``, ``macs`` and ``activations`` (not of a TorchScript or ONNX file, which cannot be
+        counted), ``halo`` in pixels, and what the engine measures here: ``memory`` in bytes, ``seconds``, ``device``.
     """
     import numpy as np
 
     from napari_sr.inference import plan
     from napari_sr.models import load_model
-    from napari_sr.models._cost import count_cost
 
     loaded = load_model(model)
-    cost = count_cost(loaded.network(scale), SIDE, SIDE)
     shape = (SIDE, SIDE, 3) if loaded.card.colour == "RGB" else (SIDE, SIDE)
     here = plan(shape, scale, loaded, dtype=np.uint8, tile=None)
     return {
         "scale": scale,
-        "parameters": cost.parameters,
-        "macs": cost.macs,
-        "activations": cost.activations,
+        **_counted(loaded.network(scale)),
         "halo": here.halo,
         "memory": here.memory,
         "seconds": here.seconds,
         "device": here.device,
+    }
+
+
+def _counted(network: nn.Module) -> dict[str, int]:
+    from napari_sr.models._cost import count_cost
+    from napari_sr.models._foreign import ForeignNetwork
+
+    if isinstance(network, ForeignNetwork):
+        return {}
+    cost = count_cost(network, SIDE, SIDE)
+    return {
+        "parameters": cost.parameters,
+        "macs": cost.macs,
+        "activations": cost.activations,
     }
 
 
@@ -123,12 +135,13 @@ def _here(card: ModelCard, model: str) -> tuple[int, ...]:
 
 
 def _cost(facts: dict[str, Any]) -> dict[str, str]:
-    lines = {
-        "parameters": f"{facts['parameters']:,}",
-        "halo": f"{facts['halo']} px",
-        f"{SIDE} x {SIDE}": f"{facts['macs'] / 1e9:.3g} G multiply-adds, "
-        f"{facts['activations'] / 1e6:.3g} M activations",
-    }
+    lines = {"halo": f"{facts['halo']} px"}
+    if "macs" in facts:
+        lines["parameters"] = f"{facts['parameters']:,}"
+        lines[f"{SIDE} x {SIDE}"] = (
+            f"{facts['macs'] / 1e9:.3g} G multiply-adds, "
+            f"{facts['activations'] / 1e6:.3g} M activations"
+        )
     if facts["memory"] is not None and facts["seconds"] is not None:
         mebibytes, seconds = facts["memory"] / 2**20, facts["seconds"]
         lines["here"] = f"{mebibytes:.0f} MiB, {seconds:.2g} s on {facts['device']}"
