@@ -204,6 +204,14 @@ def test_the_metadata_say_what_was_done_and_keep_what_was_known():
     assert layer.metadata == {"stain": "DAPI"}
 
 
+def test_the_record_of_an_earlier_run_is_kept():
+    """What was upscaled twice says so."""
+    once = upscale_layer(image_layer((6, 6), name="a"), 2, "bicubic")
+    twice = upscale_layer(once, 3, "bicubic")
+    assert twice.metadata["napari_sr"]["scale"] == [3, 3]
+    assert twice.metadata["napari_sr"]["previous"] == once.metadata["napari_sr"]
+
+
 def test_the_source_is_never_changed():
     layer = image_layer((10, 12), scale=(2, 3))
     before, state = layer.data.copy(), layer.as_layer_data_tuple()[1]

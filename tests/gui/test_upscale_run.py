@@ -6,11 +6,13 @@ import time
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.utils.progress import progress
 from qtpy.QtCore import QTimer
 
 from napari_sr import upscale
-from tests.gui.conftest import our_threads
+from napari_sr.widgets import UpscaleWidget
+from tests.gui.conftest import Desk, our_threads
 
 
 @pytest.fixture
@@ -135,3 +137,20 @@ def test_closing_the_dock_stops_the_run(window, image, qtbot):
     window.viewer.window.remove_dock_widget(window.widget)
     qtbot.waitUntil(lambda: not our_threads(), timeout=5000)
     assert window.names == ["large"]
+
+
+def test_two_widgets_take_turns(desk, image, noise, qtbot):
+    """Networks of two windows do not run at the same time; the second says that it waits."""
+    begin(desk, image)
+    viewer = ViewerModel()
+    widget = UpscaleWidget(viewer)
+    qtbot.addWidget(widget)
+    other = Desk(viewer, widget, qtbot)
+    other.add(noise(16, 16), name="small")
+    other.choose()
+    other.widget.upscale()
+    qtbot.wait(100)
+    assert "Waiting" in other.note
+    desk.click("cancel")
+    other.finish()
+    assert other.names == ["small", "small ×2 bicubic"]

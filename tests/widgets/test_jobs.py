@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 
@@ -123,3 +125,42 @@ def test_a_thread_is_started_anew_after_it_has_ended(thread):
         job = thread.submit(Job(counting(1)))
         assert job.wait(5)
         assert job.result == [0]
+
+
+def test_stopping_cancels_what_runs_and_what_waits(thread):
+    def endless():
+        while True:
+            yield
+            time.sleep(0.001)
+
+    jobs = [thread.submit(Job(endless)) for _ in range(3)]
+    thread.stop(timeout=5)
+    assert all(job.finished and job.cancelled for job in jobs)
+
+
+def test_python_can_end_in_the_middle_of_a_run():
+    """Nobody has to wait for a run of an hour; the generator is closed even so."""
+    code = """
+import time
+from napari_sr.widgets._jobs import INFERENCE, Job
+
+def endless():
+    try:
+        while True:
+            yield
+            time.sleep(0.001)
+    finally:
+        print("closed", flush=True)
+
+job = INFERENCE.submit(Job(endless))
+while not job.started:
+    time.sleep(0.001)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert ended.stdout == "closed\n"

@@ -78,7 +78,9 @@ class LayerSnapshot:
         shape = zip(self.data.shape, factors, strict=False)
         return tuple(max(1, round(size * factor)) for size, factor in shape)
 
-    def layer(self, data: Any, scale: Sequence[float], *, suffix: str, record: Any) -> Image:
+    def layer(
+        self, data: Any, scale: Sequence[float], *, suffix: str, record: dict[str, Any]
+    ) -> Image:
         """The upscaled layer: as this one, at the same place in the world, of finer pixels.
 
         Parameters
@@ -89,8 +91,8 @@ class LayerSnapshot:
             Output pixels per input pixel along Y and X.
         suffix : str
             Appended to the name.
-        record : object
-            Stored in the metadata as ``"napari_sr"``.
+        record : dict
+            Stored in the metadata as ``"napari_sr"``; that of an earlier run goes into it as ``"previous"``.
 
         Returns
         -------
@@ -103,12 +105,17 @@ class LayerSnapshot:
             **self.attributes,
             **_placed(self.attributes, self.factors(scale)),
             "name": f"{self.name} {suffix}",
-            "metadata": {**self.attributes["metadata"], "napari_sr": record},
+            "metadata": self._metadata(record),
         }
         layer = Image(data, **attributes)
         layer.contrast_limits_range = self.contrast_limits_range
         layer.contrast_limits = self.attributes["contrast_limits"]
         return layer
+
+    def _metadata(self, record: dict[str, Any]) -> dict[str, Any]:
+        known = self.attributes["metadata"]
+        earlier = {"previous": known["napari_sr"]} if "napari_sr" in known else {}
+        return {**known, "napari_sr": {**record, **earlier}}
 
 
 def snapshot(layer: Layer | None) -> LayerSnapshot:

@@ -7,6 +7,7 @@ so nothing can be deleted under its hands).
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,8 @@ class Job:
 class SerialThread:
     """Runs jobs one after another in one thread, which exists only while there is something to do.
 
+    When Python ends, what runs is cancelled and what waits is not begun.
+
     Parameters
     ----------
     name : str
@@ -99,7 +102,9 @@ class SerialThread:
         self._name = name
         self._lock = threading.Lock()
         self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
         self._thread: threading.Thread | None = None
+        atexit.register(self.stop)
 
     @property
     def busy(self) -> bool:
@@ -111,9 +116,19 @@ class SerialThread:
         with self._lock:
             self._waiting.append(job)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name)
+                # not one that Python waits for without asking it to stop
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         return job
+
+    def stop(self, timeout: float = 60) -> None:
+        """Cancel all jobs and wait until the thread has ended, at most ``timeout`` seconds."""
+        with self._lock:
+            thread = self._thread
+            for job in (*self._waiting, *([self._running] if self._running else [])):
+                job.cancel()
+        if thread is not None:
+            thread.join(timeout)
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
@@ -121,10 +136,10 @@ class SerialThread:
 
     def _next(self) -> Job | None:
         with self._lock:
-            if not self._waiting:
+            self._running = self._waiting.popleft() if self._waiting else None
+            if self._running is None:
                 self._thread = None
-                return None
-            return self._waiting.popleft()
+            return self._running
 
 
 INFERENCE = SerialThread("napari-sr inference")
