@@ -71,8 +71,7 @@ ANY_SCALE_REFERENCE = {2: 28.46, 3: 28.75, 4: 28.24}
 
 HEAD = """# Official checkpoints
 
-Written by `python benchmarks/official_table.py`; no figure is typed by hand. PSNR (dB) and SSIM on luma by the
-protocol of the papers: small images by MATLAB's bicubic, results rounded to 8-bit RGB (not for networks that see luma
+Written by `python benchmarks/official_table.py`. PSNR (dB) and SSIM on luma by the protocol of the papers: small images by MATLAB's bicubic, results rounded to 8-bit RGB (not for networks that see luma
 only), a border of one scale left out. Reference: the same images through the authors' own code. Multiply-adds (G) are
 for an output of 1280 x 720 pixels.
 
@@ -136,10 +135,16 @@ def compared(psnr: float, ssim: float, psnr0: float | None, ssim0: float | None)
     """Measured, reference, difference."""
     if psnr0 is None:
         return [f"{psnr:.3f} / {ssim:.4f}", "–", "–"]
-    known, difference = f"{psnr0:.3f}", f"{psnr - psnr0:+.3f}"
+    known, difference = f"{psnr0:.3f}", signed(psnr - psnr0, 3)
     if ssim0 is not None:
-        known, difference = f"{known} / {ssim0:.4f}", f"{difference} / {ssim - ssim0:+.4f}"
+        known, difference = f"{known} / {ssim0:.4f}", f"{difference} / {signed(ssim - ssim0, 4)}"
     return [f"{psnr:.3f} / {ssim:.4f}", known, difference]
+
+
+def signed(difference: float, digits: int) -> str:
+    """With a sign, but none of its own for zero."""
+    rounded = round(difference, digits)
+    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
 
 
 def measure_any_scale(folder: Path) -> list[str]:
@@ -160,7 +165,7 @@ def measure_any_scale(folder: Path) -> list[str]:
             planes = evaluation_luma(original), evaluation_luma(result)
             scores.append(score(pair.name, *planes, border=scale).psnr)
         mean = float(np.mean(scores))
-        rows.append(f"| x{scale} | {mean:.3f} | {known} | {mean - known:+.3f} |")
+        rows.append(f"| x{scale} | {mean:.3f} | {known} | {signed(mean - known, 3)} |")
     return rows
 
 

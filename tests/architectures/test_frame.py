@@ -138,6 +138,7 @@ OFFICIAL = [
     ("bsrn/net_g_BSRN-S.pth", 72, 0),
     ("bsrn/net_g_BSRN_x4.pth", 72, 4),
     ("imdn/IMDN_x4.pth", 28, 4),
+    ("safmn/team15_SAFMN.pth", 72, 1),
 ]
 
 
