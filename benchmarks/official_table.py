@@ -71,9 +71,10 @@ ANY_SCALE_REFERENCE = {2: 28.46, 3: 28.75, 4: 28.24}
 
 HEAD = """# Official checkpoints
 
-Written by `python benchmarks/official_table.py`. PSNR (dB) and SSIM on luma by the protocol of the papers: small images by MATLAB's bicubic, results rounded to 8-bit RGB (not for networks that see luma
-only), a border of one scale left out. Reference: the same images through the authors' own code. Multiply-adds (G) are
-for an output of 1280 x 720 pixels.
+Written by `python benchmarks/official_table.py`. PSNR (dB) and SSIM on luma by the protocol of the papers: small
+images by MATLAB's bicubic, results rounded to 8-bit RGB (not for networks that see luma only), a border of one scale
+left out. Reference: the same images through the authors' own code. Multiply-adds (G) are for an output of 1280 x 720
+pixels.
 
 | network | file | scale | parameters | multi-adds | reference | Set5 | reference | Δ | Set14 | reference | Δ |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""

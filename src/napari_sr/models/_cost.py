@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -50,7 +50,7 @@ def count_cost(network: nn.Module, height: int = 256, width: int = 256) -> Cost:
         challenges' tables, no activations; element-wise operations have neither.
     """
     shadow = copy.deepcopy(network).to("meta").eval()
-    channels = int(network.in_channels)  # type: ignore[arg-type]
+    channels = cast("int", network.in_channels)
     image = torch.empty(1, channels, height, width, device="meta")
     with torch.no_grad(), _Counter() as counter:
         shadow(image)
