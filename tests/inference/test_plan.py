@@ -8,7 +8,7 @@ import pytest
 
 from napari_sr.errors import DeviceError, InputError
 from napari_sr.inference import plan, run
-from napari_sr.inference._choose import with_batch, with_tile
+from napari_sr.inference._choose import tile_budget, with_batch, with_tile
 from napari_sr.inference._cost import Cost
 from napari_sr.inference._plan import format_bytes, format_seconds
 from napari_sr.inference._precision import resolve_precision
@@ -19,6 +19,7 @@ from napari_sr.inference._tracker import PeakTracker
 from .conftest import Plain, make_model
 
 IMAGE = np.zeros((512, 512), np.uint8)
+PLENTY = 1e12
 
 
 def test_a_plan_prints_as_one_line(grey):
@@ -109,25 +110,36 @@ def test_times_are_interpolated_and_grow_in_proportion_beyond():
 
 def test_tiles_are_as_large_as_is_cheapest(grey):
     large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
-    assert with_tile(large, cost()).tile == (256, 256)
+    assert with_tile(large, cost(), PLENTY).tile == (256, 256)
     slow = cost(times=((1024, 0.1),))
-    assert with_tile(large, slow).tile == (128, 128)  # within two seconds
+    assert with_tile(large, slow, PLENTY).tile == (128, 128)  # within two seconds
 
 
-def test_tiles_fit_into_the_free_memory(grey, monkeypatch):
+def test_tiles_fit_into_their_share_of_memory(grey):
     large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
-    monkeypatch.setattr(
-        "napari_sr.inference._choose.free_memory", lambda _: large.bytes_out + 4_000_000
-    )
-    chosen = with_tile(large, cost())
+    chosen = with_tile(large, cost(), 2_000_000)
     assert chosen.tile == (128, 128)
     assert chosen.window[0] ** 2 * 100 <= 2_000_000
 
 
+def test_what_the_output_takes_is_not_given_to_tiles_unless_it_is_lazy(grey, monkeypatch):
+    large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
+    monkeypatch.setattr(
+        "napari_sr.inference._choose.free_memory", lambda _: large.bytes_out + 50_000_000
+    )
+    assert tile_budget(large, lazy=False) == 25_000_000
+    assert tile_budget(large, lazy=True) == (large.bytes_out + 50_000_000) / 2
+    monkeypatch.setattr("napari_sr.inference._choose.free_memory", lambda _: 1_000_000)
+    assert tile_budget(large, lazy=False) > 0
+
+
 def test_small_frames_run_in_batches(grey):
     stack = plan((100, 32, 32), 2, grey, dtype="uint8", measure=False)
-    assert with_batch(with_tile(stack, cost()), cost()).batch == 64
-    assert with_batch(plan((5, 32, 32), 2, grey, dtype="uint8", measure=False), cost()).batch == 5
+    tiled = with_tile(stack, cost(), PLENTY)
+    assert with_batch(tiled, cost(), PLENTY).batch == 64
+    assert with_batch(tiled, cost(), 1_000_000).batch < 10
+    few = plan((5, 32, 32), 2, grey, dtype="uint8", measure=False)
+    assert with_batch(few, cost(), PLENTY).batch == 5
 
 
 def test_the_cost_is_kept(grey):

@@ -16,21 +16,28 @@ if TYPE_CHECKING:
 _SIDES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 _SHARE = 0.5
 """Of the free memory, what the tiles may take."""
+_LEAST_SHARE = 0.05
 _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
 _NEAR = 1.15
 _BATCH = 64
 
 
-def with_tile(plan: Plan, cost: Cost) -> Plan:
-    """The plan with the best tile.
+def tile_budget(plan: Plan, *, lazy: bool) -> float:
+    """Bytes that the tiles of a run may take on its device, beside the output if that is held."""
+    free = free_memory(plan.device)
+    held = 0 if lazy or plan.device.startswith("cuda") else plan.bytes_out
+    return max(_SHARE * (free - held), _LEAST_SHARE * free)
+
+
+def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
+    """The plan with the best tile whose window fits into so many bytes.
 
     Tiles of a network that sees everything anyway are as large as memory allows: whole images are exact, and
     the context around tiles is large. For the others a pixel is cheapest where caches hold the window, and halos cost
     the less the larger the tile.
     """
     wide = plan.statistics_layers > 0 or plan.alignment > 1
-    budget = _SHARE * max(0, free_memory(plan.device) - _on_host(plan))
     fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
     if not fitting:
         return next(_candidates(plan))
@@ -43,10 +50,9 @@ def with_tile(plan: Plan, cost: Cost) -> Plan:
     return (prompt or fitting[:1])[near[-1]]
 
 
-def with_batch(plan: Plan, cost: Cost) -> Plan:
-    """The plan with as many tiles at once as make a pixel cheapest."""
+def with_batch(plan: Plan, cost: Cost, budget: float) -> Plan:
+    """The plan with as many tiles at once as make a pixel cheapest, within so many bytes."""
     height, width = plan.window
-    budget = _SHARE * max(0, free_memory(plan.device) - _on_host(plan))
     batch = min(plan.n_tiles, cost.best_pixels // (height * width), _BATCH)
     while batch > 1 and cost.memory(batch * height * width) > budget:
         batch //= 2
@@ -81,7 +87,3 @@ def _memory(plan: Plan, cost: Cost) -> float:
 
 def _batch_seconds(plan: Plan, cost: Cost) -> float:
     return cost.seconds(plan.window[0] * plan.window[1]) * (8 if plan.ensemble else 1)
-
-
-def _on_host(plan: Plan) -> int:
-    return 0 if plan.device.startswith("cuda") else plan.bytes_out

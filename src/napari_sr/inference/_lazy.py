@@ -35,18 +35,6 @@ _BLOCK = 1024
 _turn: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
-def is_lazy(image: Any) -> bool:
-    """Whether an array lies in chunks that are read when needed: dask, Zarr, HDF5."""
-    return not isinstance(image, np.ndarray) and getattr(image, "chunks", None) is not None
-
-
-def as_dask(image: Any) -> da.Array:
-    """A chunked array as dask array."""
-    import dask.array as da
-
-    return image if isinstance(image, da.Array) else da.from_array(image, chunks=image.chunks)
-
-
 def enlarge_lazily(plan: Plan, image: da.Array) -> da.Array:
     """Execute a plan where somebody looks.
 

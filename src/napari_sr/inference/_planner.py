@@ -12,7 +12,8 @@ from napari_sr.architectures.frame import FramedNetwork
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
 from napari_sr.inference import _guard
-from napari_sr.inference._choose import with_batch, with_estimates, with_tile
+from napari_sr.inference._arrays import is_lazy
+from napari_sr.inference._choose import tile_budget, with_batch, with_estimates, with_tile
 from napari_sr.inference._device import resolve_device
 from napari_sr.inference._plan import Plan
 from napari_sr.inference._precision import resolve_precision
@@ -108,18 +109,21 @@ def plan(
             (_fact(loaded, n, "statistics_layers", 0) for n in passes), default=0
         ),
     )
-    return _costed(draft, auto=size == "auto", measure=measure) if passes else draft
+    if not passes:
+        return draft
+    return _costed(draft, auto=size == "auto", measure=measure, lazy=is_lazy(image))
 
 
-def _costed(draft: Plan, *, auto: bool, measure: bool) -> Plan:
+def _costed(draft: Plan, *, auto: bool, measure: bool, lazy: bool) -> Plan:
     """The plan with tile, batch and estimates that follow from its cost, as far as that is known."""
     # Even the smallest image is a large one after many passes.
     measure = measure and draft.native_scale <= _MEASURABLE
     cost = measured_cost(draft) if measure else known_cost(draft)
     if cost is None:
         return draft
-    tiled = with_tile(draft, cost) if auto else draft
-    return with_estimates(with_batch(tiled, cost), cost)
+    budget = tile_budget(draft, lazy=lazy)
+    tiled = with_tile(draft, cost, budget) if auto else draft
+    return with_estimates(with_batch(tiled, cost, budget), cost)
 
 
 def _describe(image: Any, axes: str | None, dtype: DTypeLike | None) -> tuple[Axes, np.dtype[Any]]:

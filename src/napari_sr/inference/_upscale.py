@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr.inference._arrays import as_dask, is_lazy
 from napari_sr.inference._engine import Run, run
-from napari_sr.inference._lazy import as_dask, enlarge_lazily, is_lazy
+from napari_sr.inference._lazy import enlarge_lazily
 from napari_sr.inference._planner import TileOption, plan
 
 if TYPE_CHECKING:
