@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_sr.layers._remarks import listening
 from napari_sr.layers._snapshot import LayerSnapshot, snapshot
 from napari_sr.layers._upscale import (
     plan_snapshot,
@@ -13,6 +14,7 @@ from napari_sr.layers._visible import visible_part
 
 __all__ = [
     "LayerSnapshot",
+    "listening",
     "plan_snapshot",
     "snapshot",
     "upscale_layer",

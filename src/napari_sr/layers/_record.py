@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari_sr import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sr.inference import Plan
 
 __all__ = ["run_record"]
@@ -15,7 +17,7 @@ __all__ = ["run_record"]
 _PACKAGES = ("napari", "numpy", "torch")
 
 
-def run_record(source: str, plan: Plan) -> dict[str, Any]:
+def run_record(source: str, plan: Plan, remarks: Sequence[str] = ()) -> dict[str, Any]:
     """Facts about a run, as JSON can hold them.
 
     Parameters
@@ -24,13 +26,15 @@ def run_record(source: str, plan: Plan) -> dict[str, Any]:
         Name of the layer that was upscaled.
     plan : Plan
         What was run.
+    remarks : sequence of str
+        What the engine said on the way.
 
     Returns
     -------
     dict
         With the keys ``source`` (name), ``model`` (id), ``sha256`` (of each checkpoint by its native scale),
         ``scale`` (Y, X), ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X), ``halo``,
-        ``device``, ``precision``, ``ensemble`` and ``versions``.
+        ``device``, ``precision``, ``ensemble``, ``remarks`` and ``versions``.
     """
     return {
         "source": source,
@@ -44,6 +48,7 @@ def run_record(source: str, plan: Plan) -> dict[str, Any]:
         "device": plan.device,
         "precision": plan.precision,
         "ensemble": plan.ensemble,
+        "remarks": list(remarks),
         "versions": {
             "napari-sr": __version__,
             **{name: metadata.version(name) for name in _PACKAGES},

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.layers._record import run_record
+from napari_sr.layers._remarks import listening
 from napari_sr.layers._snapshot import LayerSnapshot, snapshot
 from napari_sr.layers._visible import compute_visible
 
@@ -131,12 +132,14 @@ def upscale_snapshot_steps(
     from napari_sr.inference import run, upscale
 
     plan = plan or plan_snapshot(source, scale, model, **options)
-    if lazy and source.lazy:
-        data = upscale(source.data, scale, model, axes=source.axes, **options)
-        data = (yield from compute_visible(data, view)) if view is not None else data
-    else:
-        data = yield from run(plan, np.asarray(source.data))
-    record = run_record(source.name, plan)
+    remarks: list[str] = []
+    with listening(remarks):
+        if lazy and source.lazy:
+            data = upscale(source.data, scale, model, axes=source.axes, **options)
+            data = (yield from compute_visible(data, view)) if view is not None else data
+        else:
+            data = yield from run(plan, np.asarray(source.data))
+    record = run_record(source.name, plan, remarks)
     return source.layer(data, plan.scale, suffix=_suffix(plan), record=record)
 
 

@@ -10,10 +10,9 @@ from napari.utils.notifications import show_warning
 from napari.utils.progress import cancelable_progress
 
 from napari_sr.errors import CancelledError
-from napari_sr.layers import upscale_snapshot_steps
+from napari_sr.layers import listening, upscale_snapshot_steps
 from napari_sr.widgets._describe import describe_progress
 from napari_sr.widgets._jobs import INFERENCE, Job
-from napari_sr.widgets._remarks import listening
 from napari_sr.widgets._texts import NOTES
 
 if TYPE_CHECKING:

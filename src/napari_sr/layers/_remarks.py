@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,19 +17,21 @@ class _Collector(logging.Handler):
     def __init__(self, remarks: list[str]) -> None:
         super().__init__(logging.WARNING)
         self._remarks = remarks
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._remarks.append(record.getMessage())
+        if record.thread == self._thread:  # another run in another thread has its own
+            self._remarks.append(record.getMessage())
 
 
 @contextmanager
 def listening(remarks: list[str]) -> Iterator[None]:
-    """Within this context warnings that napari-sr logs are added to a list, for another thread to show.
+    """Within this context warnings that napari-sr logs in this thread are added to a list.
 
     Parameters
     ----------
     remarks : list of str
-        Is appended to.
+        Is appended to; another thread may read it meanwhile.
     """
     logger, collector = logging.getLogger("napari_sr"), _Collector(remarks)
     logger.addHandler(collector)
