@@ -8,7 +8,7 @@ import pytest
 
 from napari_sr.errors import DeviceError, InputError
 from napari_sr.inference import plan, run
-from napari_sr.inference._choose import tile_budget, with_batch, with_tile
+from napari_sr.inference._choose import prefers_bfloat16, tile_budget, with_batch, with_tile
 from napari_sr.inference._cost import Cost
 from napari_sr.inference._plan import format_bytes, format_seconds
 from napari_sr.inference._precision import resolve_precision
@@ -164,13 +164,28 @@ def test_the_fewest_sufficient_native_scales_are_run(scale, native, passes):
     assert choose_passes(scale, native) == passes
 
 
+def drafts(dtype="uint8", safe=True):
+    model = make_model({2: Plain(2)}, bfloat16_safe=safe)
+    return plan((40, 40), 2, model, dtype=dtype, device="cpu", measure=False)
+
+
 def test_low_precision_is_chosen_only_where_it_is_safe_and_faster():
-    eight, sixteen = np.dtype("uint8"), np.dtype("uint16")
-    assert resolve_precision("auto", "cpu", eight, safe=True, faster=True) == "bfloat16"
-    for dtype, safe, faster in [(sixteen, True, True), (eight, False, True), (eight, True, False)]:
-        assert resolve_precision("auto", "cpu", dtype, safe=safe, faster=faster) == "float32"
+    def learn(times):
+        return lambda made: cost(times=((1024, times[made.precision]),))
+
+    faster = learn({"float32": 1.0, "bfloat16": 0.5})
+    assert prefers_bfloat16(drafts(), faster)
+    assert not prefers_bfloat16(drafts(dtype="uint16"), faster)
+    assert not prefers_bfloat16(drafts(safe=False), faster)
+    assert not prefers_bfloat16(drafts(), learn({"float32": 1.0, "bfloat16": 0.9}))
+    assert not prefers_bfloat16(drafts(), lambda _: None)
+
+
+def test_precision_is_checked():
+    assert resolve_precision("auto", "cpu") == "float32"
+    assert resolve_precision("BFloat16", "cpu") == "bfloat16"
     with pytest.raises(DeviceError):
-        resolve_precision("int8", "cpu", eight, safe=True, faster=True)
+        resolve_precision("int8", "cpu")
 
 
 def test_numbers_are_written_for_people():

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,9 +139,10 @@ def test_low_precision_is_close(precision):
 
 
 def test_closing_stops_the_run():
-    steps = run(plan(IMAGE, 2, make_model({2: Plain(2)}), tile=10), IMAGE)
+    made = plan(IMAGE, 2, make_model({2: Plain(2)}), tile=10)
+    steps = run(replace(made, batch=4), IMAGE)
     next(steps)
-    assert next(steps).done < 42
+    assert (next(steps).done, made.n_tiles) == (4, 42)
     steps.close()
     with pytest.raises(StopIteration):
         next(steps)

@@ -10,27 +10,20 @@ import torch
 from napari_sr.errors import DeviceError
 
 if TYPE_CHECKING:
-    import numpy as np
+    from napari_sr.inference._plan import Plan
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def resolve_precision(
-    precision: str, device: str, dtype: np.dtype, *, safe: bool, faster: bool
-) -> str:
+def resolve_precision(precision: str, device: str) -> str:
     """Name of the precision to compute with.
 
     Parameters
     ----------
     precision : str
-        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``. Auto is float32, except for 8-bit images with a
-        model that was measured safe in bfloat16, where that is faster.
+        ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``; auto is float32 to begin with.
     device : str
         An available device.
-    dtype : numpy.dtype
-        Of the image.
-    safe, faster : bool
-        Whether bfloat16 is safe for the model, and faster for it on that device.
 
     Returns
     -------
@@ -44,12 +37,24 @@ def resolve_precision(
     """
     name = str(precision).lower()
     if name == "auto":
-        return "bfloat16" if safe and faster and dtype.itemsize == 1 else "float32"
+        return "float32"
     if name not in _TYPES:
         raise DeviceError(f"no precision {precision!r}; choose auto, {', '.join(_TYPES)}")
-    if name == "bfloat16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported():
+    if name == "bfloat16" and not _has_bfloat16(device):
         raise DeviceError(f"{device} cannot compute in bfloat16; choose float32 or float16")
     return name
+
+
+def _has_bfloat16(device: str) -> bool:
+    return not device.startswith("cuda") or torch.cuda.is_bf16_supported()
+
+
+def bfloat16_is_safe(plan: Plan) -> bool:
+    """Whether bfloat16 changes nothing that the dtype of the image can show, and the device can do it.
+
+    So for 8-bit images with a model that was measured; for science float32 is the default.
+    """
+    return plan.model.card.bfloat16_safe and plan.dtype.itemsize == 1 and _has_bfloat16(plan.device)
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:

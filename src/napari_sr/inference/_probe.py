@@ -57,7 +57,9 @@ def measured_cost(plan: Plan) -> Cost:
 
 
 def _way(plan: Plan) -> Hashable:
-    return plan.passes, plan.device, plan.precision, plan.axes.samples, plan.scale
+    # The last resampling costs little, whatever the factor.
+    native = plan.scale == (plan.native_scale,) * 2
+    return plan.passes, plan.device, plan.precision, plan.axes.samples, native
 
 
 def _measure(plan: Plan) -> Cost:

@@ -9,7 +9,7 @@ import numpy as np
 from napari_sr.inference._arrays import as_dask, is_lazy
 from napari_sr.inference._engine import Run, run
 from napari_sr.inference._lazy import enlarge_lazily
-from napari_sr.inference._planner import TileOption, plan
+from napari_sr.inference._planner import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sr.inference._options import TileOption
     from napari_sr.models import Model
 
 
