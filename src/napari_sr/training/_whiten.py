@@ -83,7 +83,7 @@ def plain_state(network: nn.Module) -> dict[str, Tensor]:
     """State dict of a network, whitened or not, with ordinary filters."""
     own = network.state_dict()
     bank = getattr(network, "filter", None)
-    if not isinstance(bank, nn.Module) or not parametrize.is_parametrized(bank):
+    if not isinstance(bank, nn.Conv2d) or not parametrize.is_parametrized(bank):
         return own
     rest = {k: v for k, v in own.items() if not k.startswith("filter.parametrizations.")}
     return {**rest, "filter.weight": bank.weight.detach()}
