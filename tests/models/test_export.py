@@ -207,6 +207,23 @@ def test_missing_packages_are_named(suffix, extra, tmp_path, monkeypatch):
         export_model("bicubic", tmp_path / f"a{suffix}", 2)
 
 
+@pytest.mark.parametrize("suffix", [".pt", ".onnx", ".zip"])
+def test_a_full_disk_is_said_and_leaves_the_old_file(suffix, tmp_path):
+    """No file may grow beyond 1000 bytes: writing fails in the middle."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / f"network{suffix}"
+    path.write_text("the old file")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(FileWriteError, match="cannot be written"):
+            export_model("bicubic", path, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "the old file"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_any_suffix_does_where_the_format_is_named(tmp_path):
     path = export_model("bicubic", tmp_path / "weights.bin", 3, "torchscript").path
     assert load_model(path).scales == (3,)

@@ -5,7 +5,7 @@ What a program does is found by running it: how many channels it takes, its scal
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from napari_sr.architectures.registry import Architecture
 from napari_sr.errors import ModelLoadError
 from napari_sr.models._assemble import Assembled
 from napari_sr.models._onnx import read_onnx
+from napari_sr.models._reach import reach
 from napari_sr.models._torchscript import is_torchscript, read_torchscript
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ class ForeignNetwork(nn.Module):
         The program's heights and widths must be multiples of this.
     one_by_one : bool
         The program takes no batches.
-    halo : int, optional
-        Radius of its receptive field in low-resolution pixels, where it is known.
+    halo : int or None or "measure"
+        Radius of its receptive field in low-resolution pixels, or None where no context makes tiles equal
+        the whole; ``"measure"`` where its file does not say it.
     """
 
     def __init__(
@@ -69,12 +71,25 @@ class ForeignNetwork(nn.Module):
         in_channels: int,
         step: int = 1,
         one_by_one: bool = False,
-        halo: int | None = None,
+        halo: int | Literal["measure"] | None = "measure",
     ) -> None:
         super().__init__()
         self.program = program
         self.scale, self.in_channels = scale, in_channels
-        self.step, self.one_by_one, self.known_halo = step, one_by_one, halo
+        self.step, self.one_by_one, self._halo = step, one_by_one, halo
+        self.alignment = step
+
+    def halo(self, value_range: float) -> int | None:
+        """Radius of the receptive field, as the file says or as found by changing pixels.
+
+        Parameters
+        ----------
+        value_range : float
+            It expects values in ``[0, value_range]``.
+        """
+        if self._halo == "measure":
+            self._halo = reach(self, value_range)
+        return self._halo
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s·H, s·W)``; sides that are no multiple of the step are extended for it."""
@@ -156,14 +171,14 @@ def adapt(
         raise ModelLoadError(
             f"{name}: takes only images of certain sizes; export it with dynamic height and width"
         )
-    halo = metadata.get("halo", "")
+    halo = metadata.get("halo")
     return ForeignNetwork(
         program,
         scale,
         count,
         step,
         one_by_one=_factor(program, count, height, width, 2) != scale,
-        halo=int(halo) if halo.isdecimal() else None,
+        halo="measure" if halo is None else int(halo) if halo.isdecimal() else None,
     )
 
 

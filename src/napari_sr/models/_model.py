@@ -71,8 +71,14 @@ class Model:
         with self._lock:
             if scale not in self._halos:
                 stated = self.card.checkpoint(scale).halo
-                self._halos[scale] = _halo(self.network(scale)) if stated is None else stated
+                self._halos[scale] = self._measured(scale) if stated is None else stated
             return self._halos[scale]
+
+    def _measured(self, scale: int) -> int | None:
+        network = self.network(scale)
+        if isinstance(network, ForeignNetwork):
+            return network.halo(self.card.value_range)
+        return halo(network)
 
     def sha256(self, scale: int) -> str | None:
         """SHA-256 of the checkpoint, hexadecimal; None for a model without a file."""
@@ -86,11 +92,6 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.id} {'/'.join(f'x{each}' for each in self.scales)}>"
-
-
-def _halo(network: nn.Module) -> int | None:
-    # a program from elsewhere cannot be probed in float64; its file may say how far it sees
-    return network.known_halo if isinstance(network, ForeignNetwork) else halo(network)
 
 
 def ready(network: nn.Module) -> nn.Module:

@@ -81,18 +81,19 @@ def write_onnx(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None
     except (RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ExportError(f"cannot be written as ONNX ({reason})") from error
-    _label(path, facts)
+    path.write_bytes(_labelled(path.read_bytes(), facts))
 
 
-def _label(path: Path, facts: Mapping[str, str]) -> None:
-    """Add the facts, and check the file against ONNX's rules."""
+def _labelled(data: bytes, facts: Mapping[str, str]) -> bytes:
+    """Add the facts to an ONNX model, and check it against ONNX's rules."""
     import onnx
 
-    model = onnx.load(str(path))
+    model = onnx.load_model_from_string(data)
     onnx.helper.set_model_props(model, dict(facts))
     model.producer_name, model.producer_version = facts["generator"].split(" ", 1)
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ExportError(f"the exported ONNX file is not valid ({error})") from error
-    onnx.save(model, str(path))
+    labelled: bytes = model.SerializeToString()
+    return labelled

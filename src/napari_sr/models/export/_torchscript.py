@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, cast
 
@@ -38,13 +39,16 @@ def write_torchscript(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     ExportError
         If the network cannot be traced.
     """
+    file = io.BytesIO()
     try:
         with old_on_purpose(), torch.no_grad():
             program = torch.jit.trace(network, example(network), check_trace=False)
-            torch.jit.save(program, str(path), _extra_files={METADATA: json.dumps(dict(facts))})
+            # into memory, because of a full disk PyTorch does not say that it is full
+            torch.jit.save(program, file, _extra_files={METADATA: json.dumps(dict(facts))})
     except (RuntimeError, TypeError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ExportError(f"cannot be traced as TorchScript ({reason})") from error
+    path.write_bytes(file.getvalue())
 
 
 def example(network: nn.Module) -> Tensor:

@@ -1,0 +1,67 @@
+"""How far a program sees is found without knowing what is inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from napari_sr import upscale
+from napari_sr.architectures import registry
+from napari_sr.architectures.receptive_field import halo
+from napari_sr.models import load_model
+from napari_sr.models._foreign import ForeignNetwork
+from napari_sr.models._reach import reach
+from tests.models.exporting import small_model
+from tests.models.test_foreign import Enlarging, scripted
+
+
+def foreign(network, step=1):
+    """A network as if nothing were known of it."""
+    return ForeignNetwork(network, network.scale, network.in_channels, step)
+
+
+@pytest.mark.parametrize("value_range", [1.0, 255.0])
+@pytest.mark.parametrize(
+    "name", ["bicubic", "esr-cnn", "ecbsr", "srvgg", "span", "imdn-rtc", "mspn"]
+)
+def test_it_is_what_the_layers_tell(name, value_range):
+    model = small_model(registry.get(name), 2)
+    network = model.network(2)
+    assert reach(foreign(network), value_range) == halo(network)
+
+
+@pytest.mark.parametrize("name", ["imdn", "rfdn", "safmn"])
+def test_attention_that_must_know_its_place_has_none(name):
+    assert reach(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
+
+
+class Blocks(Enlarging):
+    """Adds averages over blocks of 4 x 4 pixels, smoothed with their neighbours: what it gives depends on a grid."""
+
+    def forward(self, x):
+        blocks = functional.avg_pool2d(functional.avg_pool2d(x, 4), 3, stride=1, padding=1)
+        return super().forward(x) + functional.interpolate(blocks, scale_factor=8)
+
+
+def test_a_grid_is_kept_in_tiles(tmp_path):
+    """The last pixel of a block is seen by the first of the block before: 7 pixels away."""
+    model = load_model(scripted(Blocks(2, 1), tmp_path / "blocks.pt"), value_range=1, colour="grey")
+    network = model.network(2)
+    assert (model.halo(2), network.step, network.alignment) == (7, 4, 4)
+    image = np.random.default_rng(1).random((52, 71), dtype=np.float32)
+    whole = upscale(image, 2, model, tile=None)
+    np.testing.assert_allclose(upscale(image, 2, model, tile=16), whole, atol=2e-6)
+
+
+def test_what_swallows_nan_is_measured_too():
+    class Deaf(nn.Module):
+        scale, in_channels = 1, 1
+
+        def forward(self, x):
+            blurred = functional.avg_pool2d(x, 5, stride=1, padding=2)
+            return torch.where(blurred.isnan(), 0.0, blurred)
+
+    assert reach(foreign(Deaf()), 1.0) == 2
