@@ -6,9 +6,11 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+import torch
 import zarr
 
-from napari_sr.inference import _lazy, plan, upscale
+from napari_sr.architectures import registry
+from napari_sr.inference import _build, _lazy, plan, upscale
 from napari_sr.inference._shared_ranges import SharedRanges
 
 from .conftest import Plain, make_model
@@ -100,6 +102,18 @@ def test_ranges_of_large_images_come_from_blocks_spread_over_them(monkeypatch):
     lazy = da.from_array(image, chunks=(1, 20, 20))
     ranges = SharedRanges(plan(lazy, 2, GREY, "CYX"), lazy).get()
     np.testing.assert_allclose(ranges.high[:, 0], image.max(axis=(1, 2)), rtol=0.3)
+
+
+@pytest.mark.parametrize("name", ["rlfn", "imdn"])
+def test_attention_knows_where_blocks_lie(name, monkeypatch):
+    monkeypatch.setattr(_build, "Guarded", lambda runner, tally: runner)
+    torch.manual_seed(0)
+    network = registry.get(name).build(scale=2, in_channels=1, blocks=1, channels=16)
+    model, image = make_model({2: network}, name=name), stack(640, 30)
+    expected = upscale(image, 2, model, tile=100)
+    lazy = upscale(da.from_array(image), 2, model, tile=100)
+    assert (lazy.npartitions > 1) == (name == "rlfn")
+    np.testing.assert_allclose(lazy, expected, atol=np.ptp(expected) / 255)
 
 
 def test_zarr_is_lazy_and_a_factor_of_one_leaves_it_alone(tmp_path):

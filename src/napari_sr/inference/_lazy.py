@@ -64,7 +64,10 @@ def enlarge_lazily(plan: Plan, image: da.Array) -> da.Array:
     depth = _depth(plan)
     wide = da.overlap.overlap(
         image.rechunk(tuple(chunks)),
-        depth=dict.fromkeys((axes.y, axes.x), depth),
+        depth={
+            axis: depth if len(spans) > 1 else 0
+            for axis, spans in zip((axes.y, axes.x), blocks, strict=True)
+        },
         boundary=dict.fromkeys((axes.y, axes.x), "none"),
         allow_rechunk=False,
     )
@@ -94,7 +97,7 @@ def _blocks(plan: Plan, image: da.Array) -> tuple[list[Span], list[Span]]:
 
 
 def _pieces(plan: Plan, size: int, chunk: int) -> list[Span]:
-    if plan.looks:  # statistics of the whole image
+    if plan.statistics_layers:  # of the whole image
         return [Span(0, size)]
     least = max(_BLOCK, 4 * _depth(plan))
     side = -(-least // chunk) * chunk if chunk < least else least

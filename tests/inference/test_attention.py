@@ -1,0 +1,115 @@
+"""Networks whose attention looks at the whole image are cut without seams, because they are told where they are."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sr.architectures import registry
+from napari_sr.inference import _build, plan, run, upscale
+from napari_sr.inference._runner import TorchRunner
+
+from .conftest import make_model
+
+LIMIT = 1 / 255
+
+
+def attentive(name, **keywords):
+    """A small network of an architecture, with random weights that make its attention matter."""
+    torch.manual_seed(0)
+    network = registry.get(name).build(scale=2, in_channels=1, blocks=2, **keywords)
+    for key, value in network.named_parameters():
+        if "esa" in key or "cca" in key:
+            value.data *= 3
+    return make_model({2: network}, name=name)
+
+
+@pytest.fixture(autouse=True)
+def unguarded(monkeypatch):
+    """Random weights stray; bicubic in their place would hide what is tested here."""
+    monkeypatch.setattr(_build, "Guarded", lambda runner, tally: runner)
+
+
+@pytest.fixture(scope="module")
+def image():
+    """Long enough for several windows along Y; one along X, for speed."""
+    rng = np.random.default_rng(0)
+    waves = np.sin(np.arange(231)[:, None] / 9) * np.cos(np.arange(64)[None] / 15) / 4 + 0.5
+    return (waves + rng.normal(0, 0.05, waves.shape)).clip(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "keywords"),
+    [
+        ("rlfn", {"channels": 8}),
+        ("rfdn", {"channels": 8}),
+        ("imdn", {"channels": 16}),
+        ("bsrn", {"channels": 16}),
+    ],
+)
+def test_tiles_have_no_seams(image, name, keywords, monkeypatch):
+    model = attentive(name, **keywords)
+    whole = upscale(image, 2, model, tile=None, intensity_range=(0, 1))
+    cut = upscale(image, 2, model, tile=45, intensity_range=(0, 1))
+    monkeypatch.setattr(TorchRunner, "_frame", lambda *_: None)
+    naive = upscale(image, 2, model, tile=45, intensity_range=(0, 1))
+    assert np.abs(cut - whole).max() < LIMIT
+    assert np.abs(cut - whole).max() < np.abs(naive - whole).max() / 20
+
+
+def test_turned_tiles_have_no_seams(image):
+    model = attentive("rlfn", channels=8)
+    whole = upscale(image, 2, model, tile=None, ensemble=True)
+    cut = upscale(image, 2, model, tile=60, ensemble=True)
+    assert np.abs(cut - whole).max() < LIMIT
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 40), (14, 15), (5, 5, 3)])
+def test_images_smaller_than_attention_needs_are_taken(shape):
+    model = attentive("bsrn", channels=16)
+    image = np.random.default_rng(0).random(shape)
+    out = upscale(image, 2, model)
+    assert out.shape[:2] == (2 * shape[0], 2 * shape[1])
+    assert np.isfinite(out).all()
+
+
+def test_every_look_counts_in_the_progress(image):
+    model = attentive("imdn", channels=16)
+    made = plan(np.stack([image] * 2), 2, model, tile=60)
+    assert made.looks > 0
+    steps = list(run(made, np.stack([image] * 2)))
+    assert steps[-1].done == steps[-1].total == made.n_tiles * (made.looks + 1) == steps[0].total
+
+
+def test_frames_of_a_stack_do_not_learn_from_each_other(image):
+    model = attentive("imdn", channels=16)
+    stack = np.stack([image, image[::-1] * 0.3])
+    together = upscale(stack, 2, model, tile=60, intensity_range=(0, 1))
+    alone = upscale(stack[1], 2, model, tile=60, intensity_range=(0, 1))
+    np.testing.assert_allclose(together[1], alone, atol=1e-5)
+
+
+def test_where_memory_runs_out_on_the_whole_image_its_tiles_have_no_seams(image, monkeypatch):
+    model = attentive("imdn", channels=16)
+    whole = upscale(image, 2, model, tile=None, intensity_range=(0, 1))
+    made = plan(image, 2, model, tile=None, intensity_range=(0, 1))
+    original = TorchRunner.__call__
+
+    def hungry(self, batch, place):
+        if batch.shape[-1] * batch.shape[-2] > 13_000:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, batch, place)
+
+    monkeypatch.setattr(TorchRunner, "__call__", hungry)
+    steps, seen = run(made, image), []
+    result = yield_all(steps, seen)
+    assert seen[-1].done == seen[-1].total > 1
+    assert np.abs(result - whole).max() < LIMIT
+
+
+def yield_all(steps, seen):
+    """What a generator returns; what it yields goes into a list."""
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return end.value
