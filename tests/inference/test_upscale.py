@@ -59,6 +59,17 @@ def test_dtype_is_kept_and_bicubic_is_matlabs_to_rounding(dtype):
         assert np.abs(ours.astype(float) - clipped).max() <= 0.5001
 
 
+@pytest.mark.parametrize("scale", [1.5, (1, 3.3), 11, np.float32(2.5)])
+@pytest.mark.parametrize("tile", [None, 9])
+def test_bicubic_is_matlabs_at_any_factor(scale, tile):
+    image = pattern()
+    image[5, 6] = 40
+    ours = upscale(image, scale, "bicubic", tile=tile)
+    factors = [float(f) for f in np.broadcast_to(scale, 2)]
+    expected = imresize(image, factors, ours.shape)
+    np.testing.assert_allclose(ours, expected, atol=1e-4)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from([0.25, 3.0, 1000.0]), st.sampled_from([-500.0, 0.0, 70.0]))
 def test_a_linear_map_of_the_image_maps_the_result(k, c):
@@ -239,6 +250,7 @@ def test_big_endian_and_strided_and_listed_images_are_taken(grey):
         (np.zeros(5), {}, "no image"),
         (np.zeros((5, 5), complex), {}, "complex"),
         (np.zeros((5, 5), object), {}, "object"),
+        (np.ma.zeros((5, 5)), {}, "masked"),
         (np.zeros((5, 5)), {"scale": 0.5}, "scale"),
         (np.zeros((5, 5)), {"scale": float("nan")}, "scale"),
         (np.zeros((5, 5)), {"scale": float("inf")}, "scale"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,14 +18,26 @@ from napari_sr.imaging import rgb_to_ycbcr, ycbcr_to_rgb
 from napari_sr.inference._region import Region
 from napari_sr.inference._runner import Place, Runner
 
+if TYPE_CHECKING:
+    from napari_sr.inference._plan import Plan
+
 Path = Callable[[Tensor, Runner, Place, Sequence[Region]], list[Tensor]]
 
 
-def choose_path(colour: str, samples: int) -> Path:
-    """How images of 1 or 3 colour samples go through a model for ``"Y"``, ``"RGB"`` or ``"grey"``."""
-    if samples == 3 and colour == "Y":
+def choose_path(plan: Plan) -> Path:
+    """How the colour samples of an image go through a model."""
+    native = plan.scale == (plan.native_scale,) * 2
+    if plan.model.card.architecture == "bicubic" and not native:
+        return _bicubic
+    if plan.axes.colours == 3 and plan.model.card.colour == "Y":
         return _through_luma
-    return _together if samples == 1 or colour == "RGB" else _one_by_one
+    single = plan.axes.colours == 1 or plan.model.card.colour == "RGB"
+    return _together if single else _one_by_one
+
+
+def _bicubic(unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]) -> list[Tensor]:
+    """In one step: the classical method knows every factor."""
+    return [region.enlarge(each) for each, region in zip(unit, regions, strict=True)]
 
 
 def _together(

@@ -22,6 +22,10 @@ TileOption = int | tuple[int, int] | Literal["auto"] | None
 def describe_image(
     image: Any, axes: str | None, dtype: DTypeLike | None
 ) -> tuple[Axes, np.dtype[Any]]:
+    if isinstance(image, np.ma.MaskedArray):
+        raise InputError(
+            "masked images cannot be upscaled; fill the mask first, e.g. image.filled(0)"
+        )
     if dtype is not None and isinstance(image, (tuple, list)):
         shape = tuple(image)
     else:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_sr.errors import InputError
 
@@ -30,12 +32,9 @@ def parse_scale(scale: float | Sequence[float]) -> tuple[float, float]:
     InputError
         If it is anything else.
     """
+    given: Any = scale
     try:
-        pair = (
-            [float(scale)] * 2
-            if isinstance(scale, (int, float, str))
-            else [float(f) for f in scale]
-        )
+        pair = [float(given)] * 2 if np.ndim(given) == 0 else [float(f) for f in given]
     except (TypeError, ValueError):
         pair = []
     if len(pair) != 2 or not all(math.isfinite(f) and f >= 1 for f in pair):

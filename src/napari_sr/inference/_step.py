@@ -73,7 +73,7 @@ class Step:
         self._plan, self._frames, self._ranges, self._runner = plan, frames, ranges, runner
         sizes = zip(plan.axes.size, plan.scale, strict=True)
         self._zooms = tuple(Zoom(size, factor, plan.native_scale) for size, factor in sizes)
-        self._path = choose_path(plan.model.card.colour, plan.axes.colours)
+        self._path = choose_path(plan)
         self._dtype = ranges.working_dtype(plan.dtype)
 
     # Inference mode is entered in each step and not around the whole run, because it belongs to the thread, which

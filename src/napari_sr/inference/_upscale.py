@@ -83,7 +83,7 @@ def upscale(
         If the model cannot be had.
     """
     lazy = is_lazy(image)
-    array = as_dask(image) if lazy else np.asarray(image)
+    array = as_dask(image) if lazy else np.asanyarray(image)
     planned = plan(
         array,
         scale,
