@@ -86,7 +86,9 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, name, code, word):
     write_image(tmp_path / "large.tif", np.zeros((30, 512, 512), np.float32) + np.arange(512))
     (tmp_path / "out").mkdir()
     before = files(tmp_path)
-    program = "from napari_sr.cli import main; main()"
+    # A shell's background jobs ignore Ctrl-C, and so would this process where the tests are one.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heed}; from napari_sr.cli import main; main()"
     arguments = ["upscale", "large.tif", "-o", "out/large.tif", "-m", "bicubic", "--scale", "4"]
     with subprocess.Popen(
         [sys.executable, "-c", program, *arguments, "--ensemble"],

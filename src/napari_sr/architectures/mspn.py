@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sr.architectures.blocks import BSConvU
 from napari_sr.architectures.registry import Architecture, register
 
 if TYPE_CHECKING:
@@ -32,30 +33,6 @@ _SLOPE = 0.05
 
 def _act(x: Tensor) -> Tensor:
     return F.leaky_relu(x, _SLOPE)
-
-
-class Blueprint(nn.Module):
-    """Blueprint separable convolution (BSConv-U): a 1x1 without bias, then a depthwise 3x3.
-
-    Parameters
-    ----------
-    channels : int
-        Of the input and the output.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.pw = nn.Conv2d(channels, channels, 1, bias=False)
-        self.dw = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, H, W)`` to the same shape."""
-        out: Tensor = self.dw(self.pw(x))
-        return out
-
-    def kernel(self) -> Tensor:
-        """The full 3x3 kernel that does the same; exact at borders, for nothing is added before the padding."""
-        return self.dw.weight * self.pw.weight
 
 
 class PixelAttention(nn.Module):
@@ -129,7 +106,7 @@ class PerceptualBlock(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=d, dilation=d) for d in steps
         )
         beside = [i for i, d in enumerate(steps) if blueprint and not (plain and d == 1)]
-        self.blueprint = nn.ModuleDict({str(i): Blueprint(channels) for i in beside})
+        self.blueprint = nn.ModuleDict({str(i): BSConvU(channels, channels) for i in beside})
         self.fuse = nn.Conv2d(channels, channels, 1)
         self.attention = attention
         self.attend = _attention(attention, channels)
@@ -151,12 +128,14 @@ class PerceptualBlock(nn.Module):
 
     def merge_into(self, plain: PerceptualBlock) -> None:
         """Give a block made with ``plain=True`` this one's weights, branches summed."""
-        state = {k: v for k, v in self.state_dict().items() if k in plain.state_dict()}
+        own = self.state_dict()
+        state = {k: v for k, v in own.items() if k in plain.state_dict()}
         for key in self.blueprint.keys() - plain.blueprint.keys():
-            branch = self.blueprint[key]
-            assert isinstance(branch, Blueprint)
-            state[f"dilated.{key}.weight"] = state[f"dilated.{key}.weight"] + branch.kernel()
-            state[f"dilated.{key}.bias"] = state[f"dilated.{key}.bias"] + branch.dw.bias
+            to, branch = f"dilated.{key}", f"blueprint.{key}"
+            # Nothing is added between its two parts, so that one kernel does the same, borders included.
+            kernel = own[f"{branch}.dw.weight"] * own[f"{branch}.pw.weight"]
+            state[f"{to}.weight"] = own[f"{to}.weight"] + kernel
+            state[f"{to}.bias"] = own[f"{to}.bias"] + own[f"{branch}.dw.bias"]
         plain.load_state_dict(state)
 
 
