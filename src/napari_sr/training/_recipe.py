@@ -44,18 +44,6 @@ class DataRecipe:
     """Folder of high-resolution images, searched recursively."""
     held_out: int = 24
     """Images of the folder, evenly spread, that are kept for validation and never trained on."""
-    noise: float = 0.0
-    """Largest standard deviation of Gaussian noise added to the small patches, white = 1."""
-    shot_noise: float = 0.0
-    """Largest Poisson noise: its standard deviation at white, white = 1."""
-    blur: float = 0.0
-    """Largest standard deviation, in small pixels, of the point spread function before shrinking."""
-    gain: float = 1.0
-    """Smallest factor of a random gain; 1: none. Patches are scaled by a value in ``[gain, 1]``."""
-    offset: float = 0.0
-    """Largest random offset added after the gain, as far as values stay in [0, 1]."""
-    gamma: float = 1.0
-    """Largest exponent of a random gamma (its inverse is the smallest); 1: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +92,6 @@ class OptimisationRecipe:
     """Largest norm of the gradient; 0: not clipped."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """``auto`` measures both at the start and takes the faster."""
-    teacher: str = ""
-    """Model to distil from: its output is mixed into the target. Empty: none."""
-    teacher_weight: float = 0.5
-    """Weight of the teacher's output in the loss."""
     seed: int = 0
     """Of the patches, the augmentation and the first weights."""
     validate_every: int = 1000
