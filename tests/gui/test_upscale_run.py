@@ -49,6 +49,7 @@ def test_cancel_stops_after_the_tile_and_adds_nothing(desk, image):
 def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image):
     """Both count tiles; the activity dock's own Cancel works too."""
     begin(desk, image)
+    desk.until(lambda: len(progress._all_instances) == 1)
     (activity,) = progress._all_instances
     desk.until(lambda: activity.n > 0)
     assert "large" in activity.desc
