@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 from torch import nn
 from torch.nn import functional
 
-from napari_sr import upscale
+from napari_sr import plan, upscale
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
 from napari_sr.models import load_model
 from napari_sr.models._torchscript import is_torchscript, old_on_purpose
@@ -195,3 +195,18 @@ def test_without_onnxruntime_it_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_sr.models._onnx.find_spec", lambda _: None)
     with pytest.raises(ModelLoadError, match=r"pip install 'napari-sr\[onnx\]'"):
         load_model(graph(tmp_path / "a.onnx"))
+
+
+class Balanced(Enlarging):
+    """Looks at the whole image, so that no context makes a tile equal to its place in it."""
+
+    def forward(self, x):
+        return super().forward(x) * (0.5 + x.mean((2, 3), keepdim=True))
+
+
+def test_what_looks_at_everything_is_given_everything(tmp_path):
+    """By itself, the planner cuts an image for such a program only where memory is short."""
+    model = load_model(scripted(Balanced(2, 1), tmp_path / "all.pt"), value_range=1, colour="grey")
+    assert model.halo(2) is None
+    wide = plan((900, 1100), 2, model, dtype=np.uint8)
+    assert wide.n_tiles == 1

@@ -22,6 +22,8 @@ _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
 _NEAR = 1.15
 _BATCH = 64
+FAR = 72
+"""Context in pixels for networks that see everything; what sees as far is best given as much as there is."""
 _MUCH = 0.8
 
 
@@ -65,7 +67,7 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
     the context around tiles is large. For the others a pixel is cheapest where caches hold the window, and halos cost
     the less the larger the tile.
     """
-    wide = plan.statistics_layers > 0 or plan.alignment > 1
+    wide = plan.statistics_layers > 0 or plan.alignment > 1 or plan.halo >= FAR
     fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
     if not fitting:
         return next(_candidates(plan))

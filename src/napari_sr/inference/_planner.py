@@ -10,6 +10,7 @@ from napari_sr.architectures.frame import FramedNetwork
 from napari_sr.inference import _guard
 from napari_sr.inference._arrays import is_lazy
 from napari_sr.inference._choose import (
+    FAR,
     prefers_bfloat16,
     tile_budget,
     with_batch,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from napari_sr.inference._cost import Cost
     from napari_sr.models import Model
 
-_UNBOUNDED_HALO = 72
-"""Context for networks with global attention: beyond it the rest is what statistics of the whole image tell."""
 _BICUBIC_HALO = 2
 _UNMEASURED = 256
 """Tile on the CPU where nothing is known of a model's cost."""
@@ -153,7 +152,7 @@ def _own_halo(model: Model, native: int) -> int:
     # Their receptive field is the whole image, or so large that nobody could wait for it to be measured.
     framed = isinstance(model.network(native), FramedNetwork)
     own = None if framed else model.halo(native)
-    return (_UNBOUNDED_HALO if own is None else own) + _guard.RADIUS
+    return (FAR if own is None else own) + _guard.RADIUS
 
 
 def _fact(model: Model, native: int, name: str, default: int) -> int:
