@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PANEL = 480
 """Side of each picture of the comparison."""
-CROP = 80
+CROP = 110
 """About how many pixels of the input it shows."""
 PATIENCE = 600
 """Seconds after which a run is taken to hang."""
@@ -38,7 +38,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0])
     parser.add_argument("--headless", action="store_true", help="click, and leave pictures")
     parser.add_argument("--sample", default="astronaut", help="key of a sample image")
-    parser.add_argument("--scale", type=float, default=2, help="output pixels per input pixel")
+    parser.add_argument("--scale", type=float, default=4, help="output pixels per input pixel")
     parser.add_argument("--model", help="id of a model (default: the widget's)")
     parser.add_argument("--output", type=Path, default=Path("demo"), help="folder for the pictures")
     return parser.parse_args()
@@ -90,7 +90,7 @@ def click_and_wait(viewer: napari.Viewer, widget: Any) -> tuple[ImageLayer, floa
 def detail(image: NDArray[Any], side: int) -> tuple[slice, slice]:
     """The window of `side` pixels with most detail, away from the border."""
     grey = np.asarray(image[..., :3].mean(-1) if image.ndim == 3 else image, dtype=float)
-    energy = uniform_filter(gaussian_gradient_magnitude(grey, 1) ** 2, side, mode="constant")
+    energy = uniform_filter(gaussian_gradient_magnitude(grey, 1), side, mode="constant")
     half = side // 2 + 1
     inside = energy[half:-half, half:-half]
     y, x = np.unravel_index(inside.argmax(), inside.shape)
