@@ -103,7 +103,7 @@ def test_the_window_never_freezes(window):
     With two cores of its own it came every 5.5 ms (median; 17 ms at the 95th percentile). Here the machine may be busy
     with other things, which delays every window, so what the window's own thread computes is measured as well.
     """
-    smooth = np.add.outer(np.arange(800), np.arange(800)) / 8
+    smooth = np.add.outer(np.arange(2400), np.arange(2400)) / 20
     window.add(smooth.astype(np.uint8), name="large")
     window.choose(model="ecbsr", scale=2)
     window.begin()
@@ -122,7 +122,8 @@ def test_the_window_never_freezes(window):
     window.widget.cancel()
     window.finish()
     assert np.median(np.diff(own)) < 0.02
-    assert np.diff(wall).max() < (wall[-1] - wall[0]) / 3
+    # On a fast machine the run is short: adding the result alone may then take a third of it.
+    assert np.diff(wall).max() < max(0.2, (wall[-1] - wall[0]) / 3)
 
 
 def test_closing_the_window_stops_the_run(window, image, qtbot):

@@ -100,7 +100,9 @@ def _session(path: Path) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised, too, and tried for: how small an image may be
+    options.log_severity_level = (
+        4  # errors are raised, too, and tried for: how small an image may be
+    )
     return onnxruntime.InferenceSession(
         str(path), sess_options=options, providers=["CPUExecutionProvider"]
     )
