@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
-from napari_sr.widgets import UpscaleWidget
+from napari_sr.widgets import UpscaleWidget, _run
 
 HERE = Path(__file__).parent
 NO_SCREEN = sys.platform.startswith("linux") and not (
@@ -98,6 +100,50 @@ class Desk:
             self._qtbot.wait(300)
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.viewer.window.screenshot(str(Path(folder) / f"{name}.png"), canvas_only=False)
+
+
+class Brake:
+    """Holds every run once its first tiles are done, however fast the machine, as long as nobody lets it go.
+
+    A held run goes on reporting where it is, so that it can be cancelled as at any other tile.
+    """
+
+    def __init__(self, steps):
+        self._steps = steps
+        self._free = threading.Event()
+        self._permits = threading.Semaphore(0)
+
+    def release(self):
+        """Let all runs go on to their end."""
+        self._free.set()
+
+    def nudge(self):
+        """Let the next tiles be done."""
+        self._permits.release()
+
+    def __call__(self, source, **options):
+        with closing(self._steps(source, **options)) as steps:
+            while True:
+                try:
+                    state = next(steps)
+                except StopIteration as end:
+                    return end.value
+                yield state
+                while state.done and not self._lets():
+                    time.sleep(0.002)
+                    yield state
+
+    def _lets(self):
+        return self._free.is_set() or self._permits.acquire(blocking=False)
+
+
+@pytest.fixture
+def brake(monkeypatch):
+    """Runs begin and do not end before the test says so."""
+    brake = Brake(_run.upscale_snapshot_steps)
+    monkeypatch.setattr(_run, "upscale_snapshot_steps", brake)
+    yield brake
+    brake.release()
 
 
 @pytest.fixture

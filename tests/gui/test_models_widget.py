@@ -274,13 +274,16 @@ def test_napari_docks_it(make_napari_viewer, qtbot):
     dock, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Models")
     assert isinstance(widget, ModelsWidget)
     widget.list.choose("imdn-official")
-    qtbot.wait(100)
-    assert dock.width() < viewer.window._qt_window.width() / 2
-    tree = widget.list.tree
-    widest = max(map(tree.fontMetrics().horizontalAdvance, ("BSRN-S", "RLFN (NTIRE 2022)")))
-    assert tree.columnWidth(0) > widest + 2 * tree.indentation()
-    for button in widget.bar.buttons.values():
-        assert button.width() >= button.minimumSizeHint().width()
+
+    def fits():
+        assert dock.width() < viewer.window._qt_window.width() / 2
+        tree = widget.list.tree
+        widest = max(map(tree.fontMetrics().horizontalAdvance, ("BSRN-S", "RLFN (NTIRE 2022)")))
+        assert tree.columnWidth(0) > widest + 2 * tree.indentation()
+        for button in widget.bar.buttons.values():
+            assert button.width() >= button.minimumSizeHint().width()
+
+    qtbot.waitUntil(fits)
     if folder := os.environ.get("NAPARI_SR_SCREENSHOTS"):
         qtbot.wait(500)
         Path(folder).mkdir(parents=True, exist_ok=True)

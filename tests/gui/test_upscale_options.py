@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
@@ -117,6 +119,21 @@ def test_presets_set_the_scale(desk, qtbot):
     assert len(buttons) == 3
 
 
+def nothing_is_cut_off(widget):
+    """Complain of the first label, button or choice that cannot show all of its text."""
+    for label in widget.findChildren(QLabel):
+        if label.isVisible() and label.wordWrap():
+            assert label.height() >= label.heightForWidth(label.width()) > 0, label.text()
+        elif label.isVisible():
+            assert label.width() >= label.sizeHint().width(), label.text()
+    for button in widget.findChildren(QAbstractButton):
+        if button.isVisible() and button.text():
+            text = button.fontMetrics().horizontalAdvance(button.text())
+            assert button.width() >= text + 4, button.text()
+    for combo in widget.findChildren(QComboBox):
+        assert combo.width() >= combo.minimumSizeHint().width()
+
+
 @pytest.mark.parametrize("width", [0, 300, 700])
 def test_no_text_is_cut_off(desk, noise, width):
     """At the least width that the widget allows, and at others: every label and button shows all of its text."""
@@ -125,18 +142,7 @@ def test_no_text_is_cut_off(desk, noise, width):
     desk.widget.resize(max(width, desk.widget.minimumSizeHint().width()), 640)
     desk.click()
     desk.finish()
-    desk._qtbot.wait(50)
-    for label in desk.widget.findChildren(QLabel):
-        if label.isVisible() and label.wordWrap():
-            assert label.height() >= label.heightForWidth(label.width()) > 0, label.text()
-        elif label.isVisible():
-            assert label.width() >= label.sizeHint().width(), label.text()
-    for button in desk.widget.findChildren(QAbstractButton):
-        if button.isVisible() and button.text():
-            text = button.fontMetrics().horizontalAdvance(button.text())
-            assert button.width() >= text + 4, button.text()
-    for combo in desk.widget.findChildren(QComboBox):
-        assert combo.width() >= combo.minimumSizeHint().width()
+    desk._qtbot.waitUntil(partial(nothing_is_cut_off, desk.widget))
 
 
 def test_every_control_explains_itself(desk):

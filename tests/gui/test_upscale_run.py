@@ -15,14 +15,17 @@ from napari_sr.widgets import UpscaleWidget
 from tests.gui.conftest import Desk, our_threads
 
 
+pytestmark = pytest.mark.usefixtures("brake")
+
+
 @pytest.fixture
 def image(noise):
-    """Large enough that a user has time to change their mind."""
+    """Of many tiles: more than are done at once."""
     return noise(1500, 1500)
 
 
 def begin(desk, image, **options):
-    """Add an image and start a run of some hundred tiles."""
+    """Add an image and start a run, which is held when its first tiles are done."""
     source = desk.add(image, name="large", contrast_limits=(0, 255), **options)
     desk.choose(tile=64)
     desk.begin()
@@ -46,7 +49,7 @@ def test_cancel_stops_after_the_tile_and_adds_nothing(desk, image):
     assert desk.notifications == []
 
 
-def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image):
+def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image, brake):
     """Both count tiles; the activity dock's own Cancel works too."""
     begin(desk, image)
     desk.until(lambda: len(progress._all_instances) == 1)
@@ -56,6 +59,7 @@ def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image):
     assert activity.total == desk.widget.bar.progress.maximum() == 24 * 24
     assert desk.note.startswith("Tile ")
     before = desk.widget.bar.progress.value()
+    brake.nudge()
     desk.until(lambda: desk.widget.bar.progress.value() > before)
     activity.cancel()
     desk.finish()
@@ -63,18 +67,19 @@ def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image):
     assert len(progress._all_instances) == 0
 
 
-def test_the_result_of_a_deleted_layer_is_added_all_the_same(desk, noise):
+def test_the_result_of_a_deleted_layer_is_added_all_the_same(desk, noise, brake):
     """What was asked for is delivered, from the pixels that were there at the click."""
     image = noise(500, 500)
     begin(desk, image)
     desk.layers.remove(desk.layers["large"])
     assert desk.widget.form.layer.target is None
+    brake.release()
     desk.finish()
     assert desk.names == ["large ×2 bicubic"]
     np.testing.assert_array_equal(desk.layers[0].data, upscale(image, 2, "bicubic"))
 
 
-def test_turning_to_another_layer_changes_neither_result_nor_selection(desk, noise):
+def test_turning_to_another_layer_changes_neither_result_nor_selection(desk, noise, brake):
     """The result belongs to the layer of the click; the brush stays in the other one."""
     image = noise(500, 500)
     source = begin(desk, image)
@@ -82,6 +87,7 @@ def test_turning_to_another_layer_changes_neither_result_nor_selection(desk, noi
     source.name = "renamed"
     source.translate = (100, 100)
     desk.choose(scale=4)
+    brake.release()
     desk.finish()
     assert desk.names == ["renamed", "large ×2 bicubic", "labels"]
     assert desk.layers.selection.active == labels
@@ -97,12 +103,13 @@ def test_a_second_click_during_a_run_does_nothing(desk, image):
     assert desk.names == ["large"]
 
 
-def test_the_window_never_freezes(window):
+def test_the_window_never_freezes(window, brake):
     """A timer of 5 ms goes on ticking while all cores compute, because they do so in another thread.
 
     With two cores of its own it came every 5.5 ms (median; 17 ms at the 95th percentile). Here the machine may be busy
     with other things, which delays every window, so what the window's own thread computes is measured as well.
     """
+    brake.release()
     smooth = np.add.outer(np.arange(2400), np.arange(2400)) / 20
     window.add(smooth.astype(np.uint8), name="large")
     window.choose(model="ecbsr", scale=2)
@@ -141,7 +148,7 @@ def test_closing_the_dock_stops_the_run(window, image, qtbot):
     assert window.names == ["large"]
 
 
-def test_two_widgets_take_turns(desk, image, noise, qtbot):
+def test_two_widgets_take_turns(desk, image, noise, qtbot, brake):
     """Networks of two windows do not run at the same time; the second says that it waits."""
     begin(desk, image)
     viewer = ViewerModel()
@@ -151,8 +158,9 @@ def test_two_widgets_take_turns(desk, image, noise, qtbot):
     other.add(noise(16, 16), name="small")
     other.choose()
     other.widget.upscale()
-    qtbot.wait(100)
-    assert "Waiting" in other.note
+    other.until(lambda: "Waiting" in other.note)
+    assert desk.widget.running
+    brake.release()
     desk.click("cancel")
     other.finish()
     assert other.names == ["small", "small ×2 bicubic"]
