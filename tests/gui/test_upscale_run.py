@@ -14,7 +14,6 @@ from napari_sr import upscale
 from napari_sr.widgets import UpscaleWidget
 from tests.gui.conftest import Desk, our_threads
 
-
 pytestmark = pytest.mark.usefixtures("brake")
 
 
