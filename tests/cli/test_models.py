@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from napari_sr.models import list_models, load_model, local_scales
+from napari_sr.models import card_of, list_models, load_model, local_scales
 from napari_sr.models._card import GROUPS
 from tests.cli.conftest import one_line
 
@@ -33,6 +33,12 @@ def test_a_model_that_is_not_here_shows_its_card(run):
     assert "ask the authors" in shown
     assert shown.count("not here; napari-sr models download imdn-official") == 3
     assert json.loads(run("models", "info", "imdn-official", "--json").stdout)["costs"] == []
+
+
+def test_info_shows_what_was_measured(run):
+    """Scores of a published model are on its card, whether or not its weights are here."""
+    (psnr, ssim) = card_of("bsrn-official").checkpoint(4).scores["Set5"]
+    assert f"{psnr:.3f} dB / {ssim:.4f}" in run("models", "info", "bsrn-official").stdout
 
 
 def test_the_list_as_json_holds_whole_cards(run):
