@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, cast
 
 from napari_sr.architectures import registry
@@ -26,6 +28,8 @@ __all__ = ["load_model"]
 
 _LOADED: dict[str, Model] = {}
 _LOCK = threading.Lock()
+_KEPT = 4
+"""Networks of files that are kept where each block of an image brings its model along, as on a cluster."""
 
 
 def load_model(
@@ -116,11 +120,13 @@ def _with(model: Model, value_range: float | None, colour: Colour | None) -> Mod
         value_range=value_range or model.card.value_range,
         colour=colour or model.card.colour,
     )
-    return Model(card, model.network)
+    return Model(card, model.network, (_with, (model, value_range, colour)))
 
 
 def _from_card(card: ModelCard) -> Model:
-    return Model(card, lambda scale: _open(card, card.checkpoint(scale)))
+    return Model(
+        card, lambda scale: _open(card, card.checkpoint(scale)), again=(_of_catalog, (card,))
+    )
 
 
 def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
@@ -150,7 +156,7 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
     known = _facts.twin(checkpoint.sha256)
     if known is not None:
         card = replace(known, checkpoints=(checkpoint,))
-        return _with(Model(card, lambda _: network), value_range, colour)
+        return _with(_of_file(path, card, network), value_range, colour)
     architecture, channels = assembled.architecture, cast("int", network.in_channels)
     _facts.check(value_range, colour, channels)
     how = "as you say"
@@ -170,7 +176,26 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
         training_data=metadata.get("training_data", ""),
         checkpoints=(checkpoint,),
     )
-    return Model(card, lambda _: network)
+    return _of_file(path, card, network)
+
+
+def _of_file(path: Path, card: ModelCard, network: nn.Module) -> Model:
+    return Model(card, lambda _: network, again=(_of_file_again, (path.resolve(), card)))
+
+
+def _of_file_again(path: Path, card: ModelCard) -> Model:
+    """Model of a checkpoint file that another process knows already."""
+    with _LOCK:
+        return _of_file(path, card, _opened_again(path, card.checkpoints[0].sha256))
+
+
+@lru_cache(maxsize=_KEPT)
+def _opened_again(path: Path, sha256: str) -> nn.Module:
+    if not path.is_file():
+        raise ModelNotFoundError(f"{path}: no such file on {gethostname()}")
+    if _files.sha256(path) != sha256:
+        raise ModelLoadError(f"{path} on {gethostname()} is another file than where the run began")
+    return ready(_opened(path)[1].network)
 
 
 def _opened(path: Path) -> tuple[Mapping[str, str], Assembled]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.errors import InputError
@@ -22,7 +22,8 @@ __all__ = ["Model", "ready"]
 class Model:
     """A model: card, native scales, and networks that are opened when first asked for.
 
-    Safe to share between threads; a network that was opened is kept.
+    Safe to share between threads; a network that was opened is kept. What is pickled is the way to the model and no
+    network: another process opens its own copy of the file, once.
 
     Parameters
     ----------
@@ -30,11 +31,20 @@ class Model:
         Its facts.
     open_network : callable
         Native scale to network; called once for each scale.
+    again : tuple of callable and arguments, optional
+        What to call in another process to have this model there; without, it is made anew of `card` and
+        `open_network`, which must be picklable then.
     """
 
-    def __init__(self, card: ModelCard, open_network: Callable[[int], nn.Module]) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        open_network: Callable[[int], nn.Module],
+        again: tuple[Callable[..., Model], tuple[Any, ...]] | None = None,
+    ) -> None:
         self.card = card
         self._open = open_network
+        self._again = again
         self._networks: dict[int, nn.Module] = {}
         self._halos: dict[int, int | None] = {}
         self._lock = threading.RLock()
@@ -89,6 +99,9 @@ class Model:
         if scale not in self.scales:
             native = ", ".join(f"x{each}" for each in self.scales)
             raise InputError(f"model {self.id} has no native x{scale}; it has {native}")
+
+    def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
+        return self._again or (Model, (self.card, self._open))
 
     def __repr__(self) -> str:
         return f"<Model {self.id} {'/'.join(f'x{each}' for each in self.scales)}>"
