@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import nn
-
     from napari_sr.models import Checkpoint, ModelCard
 
 SIDE = 256
@@ -52,37 +50,26 @@ def cost_facts(model: str, scale: int) -> dict[str, Any]:
     -------
     dict
         ``scale``, ``parameters``, ``macs`` and ``activations`` (not of a TorchScript or ONNX file, which cannot be
-        counted), ``halo`` in pixels, and what the engine measures here: ``memory`` in bytes, ``seconds``, ``device``.
+        counted), ``halo`` in pixels, and what is measured here: ``memory`` in bytes, ``seconds``, ``device``.
     """
     import numpy as np
 
+    from napari_sr.evaluation import footprint
     from napari_sr.inference import plan
     from napari_sr.models import load_model
 
     loaded = load_model(model)
     shape = (SIDE, SIDE, 3) if loaded.card.colour == "RGB" else (SIDE, SIDE)
-    here = plan(shape, scale, loaded, dtype=np.uint8, tile=None)
+    planned = plan(shape, scale, loaded, dtype=np.uint8, tile=None, measure=False)
+    found = footprint(loaded, scale, side=SIDE)
+    counted = {name: getattr(found, name) for name in ("parameters", "macs", "activations")}
     return {
         "scale": scale,
-        **_counted(loaded.network(scale)),
-        "halo": here.halo,
-        "memory": here.memory,
-        "seconds": here.seconds,
-        "device": here.device,
-    }
-
-
-def _counted(network: nn.Module) -> dict[str, int]:
-    from napari_sr.models._cost import count_cost
-    from napari_sr.models._foreign import ForeignNetwork
-
-    if isinstance(network, ForeignNetwork):
-        return {}
-    cost = count_cost(network, SIDE, SIDE)
-    return {
-        "parameters": cost.parameters,
-        "macs": cost.macs,
-        "activations": cost.activations,
+        **{name: value for name, value in counted.items() if value is not None},
+        "halo": planned.halo,
+        "memory": found.memory,
+        "seconds": found.seconds,
+        "device": found.device,
     }
 
 
@@ -142,9 +129,8 @@ def _cost(facts: dict[str, Any]) -> dict[str, str]:
             f"{facts['macs'] / 1e9:.3g} G multiply-adds, "
             f"{facts['activations'] / 1e6:.3g} M activations"
         )
-    if facts["memory"] is not None and facts["seconds"] is not None:
-        mebibytes, seconds = facts["memory"] / 2**20, facts["seconds"]
-        lines["here"] = f"{mebibytes:.0f} MiB, {seconds:.2g} s on {facts['device']}"
+    memory = "" if facts["memory"] is None else f"{facts['memory'] / 2**20:.1f} MiB, "
+    lines["here"] = f"{memory}{facts['seconds']:.2g} s on {facts['device']}"
     return lines
 
 

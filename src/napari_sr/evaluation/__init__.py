@@ -2,6 +2,7 @@
 
 from napari_sr.evaluation._benchmark import Speed, benchmark
 from napari_sr.evaluation._evaluate import evaluate, score
+from napari_sr.evaluation._footprint import Footprint, footprint
 from napari_sr.evaluation._metrics import evaluation_luma, psnr, shave, ssim
 from napari_sr.evaluation._pairs import Pair, cut_and_shrink, find_pairs, read_pair
 from napari_sr.evaluation._read import read_grey, read_rgb
@@ -9,6 +10,7 @@ from napari_sr.evaluation._report import Evaluation, Score
 
 __all__ = [
     "Evaluation",
+    "Footprint",
     "Pair",
     "Score",
     "Speed",
@@ -17,6 +19,7 @@ __all__ = [
     "evaluate",
     "evaluation_luma",
     "find_pairs",
+    "footprint",
     "psnr",
     "read_grey",
     "read_pair",
