@@ -7,7 +7,7 @@ import pytest
 
 import napari_sr.cli._large as large
 from napari_sr.cli import _batch
-from napari_sr.inference import _lazy, upscale
+from napari_sr.inference import _blocks, upscale
 from napari_sr.io import _zarr_save, read_image, write_image
 from tests.cli.conftest import colours, files
 
@@ -17,7 +17,7 @@ BICUBIC = ("-m", "bicubic")
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     """Blocks of some pixels instead of some thousand, each written by itself."""
-    monkeypatch.setattr(_lazy, "_BLOCK", 24)
+    monkeypatch.setattr(_blocks, "BLOCK", 24)
     monkeypatch.setattr(_zarr_save, "REGION_BYTES", 1)
 
 

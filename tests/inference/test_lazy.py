@@ -10,7 +10,7 @@ import torch
 import zarr
 
 from napari_sr.architectures import registry
-from napari_sr.inference import _build, _lazy, plan, upscale
+from napari_sr.inference import _blocks, _build, plan, upscale
 from napari_sr.inference._shared_ranges import SharedRanges
 
 from .conftest import Plain, make_model
@@ -20,7 +20,7 @@ GREY = make_model({2: Plain(2), 3: Plain(3, kernels=(5, 3))})
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_lazy, "_BLOCK", 24)
+    monkeypatch.setattr(_blocks, "BLOCK", 24)
 
 
 def stack(*shape, seed=0):

@@ -10,32 +10,34 @@ import threading
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sr.imaging import Axes
-from napari_sr.inference import _holes
+from napari_sr.inference._blocks import Blocks, depth, square_blocks
 from napari_sr.inference._frames import Frames
 from napari_sr.inference._shared_ranges import SharedRanges
 from napari_sr.inference._sweep import Sweep
-from napari_sr.inference._tiles import Span, cut_tiles, split
+from napari_sr.inference._tiles import Span, cut_tiles
+from napari_sr.inference._workers import take_threads
 from napari_sr.inference._zoom import Zoom
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import dask.array as da
     from numpy.typing import NDArray
 
     from napari_sr.inference._plan import Plan
 
-_BLOCK = 1024
-"""About so many input pixels a side are computed at once, as far as the input's chunks allow."""
 # Blocks of one device go one after the other: torch uses all cores for each, and memory is planned for one.
 _turn: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
-def enlarge_lazily(plan: Plan, image: da.Array) -> da.Array:
+def enlarge_lazily(
+    plan: Plan, image: da.Array, cut: Callable[[Plan, tuple[int, int]], Blocks] = square_blocks
+) -> da.Array:
     """Execute a plan where somebody looks.
 
     Parameters
@@ -44,6 +46,8 @@ def enlarge_lazily(plan: Plan, image: da.Array) -> da.Array:
         Made for this image.
     image : dask array
         Of the plan's shape and dtype.
+    cut : callable
+        How it is cut into blocks: `square_blocks` or `row_blocks`.
 
     Returns
     -------
@@ -55,23 +59,24 @@ def enlarge_lazily(plan: Plan, image: da.Array) -> da.Array:
 
     if not plan.passes:
         return image
-    axes, blocks = plan.axes, _blocks(plan, image)
+    axes = plan.axes
+    blocks = cut(plan, (image.chunks[axes.y][0], image.chunks[axes.x][0]))
     chunks: list[Any] = [1] * image.ndim
     if "S" in axes.letters:
         chunks[axes.letters.index("S")] = axes.samples
     for axis, spans in zip((axes.y, axes.x), blocks, strict=True):
         chunks[axis] = tuple(span.length for span in spans)
-    depth = _depth(plan)
+    around = depth(plan)
     wide = da.overlap.overlap(
         image.rechunk(tuple(chunks)),
         depth={
-            axis: depth if len(spans) > 1 else 0
+            axis: around if len(spans) > 1 else 0
             for axis, spans in zip((axes.y, axes.x), blocks, strict=True)
         },
         boundary=dict.fromkeys((axes.y, axes.x), "none"),
         allow_rechunk=False,
     )
-    work = _Block(plan, SharedRanges(plan, image), blocks, depth)
+    work = _Block(plan, SharedRanges(plan, image), blocks, around)
     return da.map_blocks(
         work,
         wide,
@@ -81,34 +86,6 @@ def enlarge_lazily(plan: Plan, image: da.Array) -> da.Array:
     )
 
 
-def _depth(plan: Plan) -> int:
-    """What a block reads around it."""
-    need = plan.halo + _holes.RADIUS
-    return -(-need // plan.alignment) * plan.alignment
-
-
-def _blocks(plan: Plan, image: da.Array) -> tuple[list[Span], list[Span]]:
-    """Parts of Y and X that are computed at once."""
-    y, x = (
-        _pieces(plan, size, image.chunks[axis][0])
-        for size, axis in zip(plan.axes.size, (plan.axes.y, plan.axes.x), strict=True)
-    )
-    return y, x
-
-
-def _pieces(plan: Plan, size: int, chunk: int) -> list[Span]:
-    if plan.statistics_layers:  # of the whole image
-        return [Span(0, size)]
-    least = max(_BLOCK, 4 * _depth(plan))
-    side = -(-least // chunk) * chunk if chunk < least else least
-    grid = plan.alignment
-    if size < 2 * side:
-        return [Span(0, size)]
-    pieces = split(Span(0, size // grid), max(1, side // grid))
-    ends = [grid * piece.start for piece in pieces] + [size]
-    return [Span(a, b) for a, b in pairwise(ends)]
-
-
 @dataclass(frozen=True)
 class _Block:
     """Makes one block of the output; called by dask."""
@@ -116,7 +93,7 @@ class _Block:
     plan: Plan
     ranges: SharedRanges
     spans: tuple[list[Span], list[Span]]
-    depth: int
+    around: int
 
     def __call__(
         self, block: NDArray[Any], block_info: dict[Any, Any] | None = None
@@ -128,7 +105,7 @@ class _Block:
             spans[where[axis]] for spans, axis in zip(self.spans, (axes.y, axes.x), strict=True)
         )
         channel = where[axes.letters.index("C")] if "C" in axes.letters else 0
-        origin = (max(0, y.start - self.depth), max(0, x.start - self.depth))
+        origin = (max(0, y.start - self.around), max(0, x.start - self.around))
         mine = Axes(axes.letters, block.shape)
         source = Frames(block, mine, origin, channel)
         rows, columns = (zoom.owned(span) for zoom, span in zip(self._zooms, (y, x), strict=True))
@@ -136,6 +113,7 @@ class _Block:
         out = np.empty(out_axes.shape, plan.dtype)
         sink = Frames(out, out_axes, (rows.start, columns.start))
         ranges = self.ranges.get()
+        take_threads()
         with _turn[plan.device]:
             for _ in Sweep(plan, source, ranges, sink).run(cut_tiles(len(source), y, x, plan.tile)):
                 pass

@@ -7,6 +7,7 @@ import torch
 
 from napari_sr.errors import OutputTooLargeError
 from napari_sr.inference._plan import Plan, format_bytes
+from napari_sr.inference._workers import memory_share
 
 _SHARE = 0.9
 """Of the free memory, what an output may take."""
@@ -16,7 +17,7 @@ def free_memory(device: str) -> int:
     """Bytes that are free on a device."""
     if device.startswith("cuda"):
         return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
+    return int(min(psutil.virtual_memory().available, memory_share()))
 
 
 def check_output(plan: Plan) -> None:

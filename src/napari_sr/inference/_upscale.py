@@ -10,6 +10,7 @@ from napari_sr.inference._arrays import as_dask, is_lazy
 from napari_sr.inference._engine import Run, run
 from napari_sr.inference._lazy import enlarge_lazily
 from napari_sr.inference._planner import plan
+from napari_sr.inference._where import plan_where_it_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ def upscale(
     progress: Callable[[int, int], None] | None = None,
     *,
     intensity_range: tuple[float, float] | None = None,
+    tile_mode: str = "seamless",
 ) -> Any:
     """Enlarge an image or a stack of images with a network.
 
@@ -54,8 +56,8 @@ def upscale(
     precision : str
         ``"auto"``, ``"float32"``, ``"bfloat16"`` or ``"float16"``.
     tile : int, pair of int, "auto" or None
-        Input pixels that are enlarged at once, or None for all. The result does not depend on it, but for networks
-        with global attention.
+        Input pixels that are enlarged at once, or None for all. The result does not depend on it; for networks with
+        global attention see `tile_mode`.
     ensemble : bool
         Take the mean over the eight flips and rotations: better by about 0.1 dB, eight times slower.
     progress : callable, optional
@@ -64,12 +66,17 @@ def upscale(
         Intensities that the network sees as black and white. Without, RGB of 8 bits has 0 to 255, of floating point
         0 to 1, and all else what is found in the image, outliers apart, once for a whole stack and channel.
         Intensities beyond it are not lost: they are enlarged bicubically.
+    tile_mode : str
+        For networks that use statistics of the whole image, gathered in looks at all tiles before they are enlarged:
+        ``"seamless"``, in which a tiled image differs from a whole one by less than one grey level of 255, or
+        ``"exact"``, less than 0.05, with a few looks more. For all others the two are the same.
 
     Returns
     -------
     array, or dask array for dask and Zarr arrays
         Y and X are ``round(size · scale)`` long; axes and dtype are those of the image. A dask array is computed
-        where it is looked at, and `progress` is not called.
+        where it is looked at, on the cluster of the `distributed.Client` that is in use, if any; `progress` is not
+        called.
 
     Raises
     ------
@@ -84,7 +91,8 @@ def upscale(
     """
     lazy = is_lazy(image)
     array = as_dask(image) if lazy else np.asanyarray(image)
-    planned = plan(
+    decide = plan_where_it_runs if lazy else plan
+    planned = decide(
         array,
         scale,
         model,
@@ -94,6 +102,7 @@ def upscale(
         tile,
         ensemble,
         intensity_range=intensity_range,
+        tile_mode=tile_mode,
     )
     return enlarge_lazily(planned, array) if lazy else _drive(run(planned, array), progress)
 
