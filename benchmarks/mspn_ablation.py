@@ -55,7 +55,10 @@ def recipe_for(name: str, iterations: int, args: argparse.Namespace) -> Recipe:
         stage=(Stage(iterations, patch=32, batch=16),),
         schedule=ScheduleRecipe(lr=args.lr, lr_min=1e-6, warmup=100),
         optimisation=OptimisationRecipe(
-            validate_every=iterations, clip=0.5, precision=args.precision
+            validate_every=iterations,
+            clip=0.5,
+            precision=args.precision,
+            optimiser=args.optimiser,
         ),
     )
 
@@ -81,7 +84,9 @@ def measure(
     recipe = recipe_for(name, iterations, args)
     trainer = Trainer(recipe, *data, torch.device("cpu"))
     while trainer.iteration < iterations:
-        trainer.step()
+        loss = trainer.step()
+        if trainer.iteration % 200 == 0:
+            print(f"{name}: {trainer.iteration} of {iterations}, loss {loss:.5f}", flush=True)
     entry = trainer.validate(0.0)
     path = RunFolder(args.out / recipe.model.id).save_weights(
         "last", trainer.average.network, recipe, entry
@@ -109,7 +114,8 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with train_photos and benchmarks")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--scale", type=int, default=2)
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--optimiser", choices=["adam", "soap"], default="soap")
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--only", nargs="*", default=list(VARIANTS))
     parser.add_argument("--out", type=Path, default=Path("runs/ablation"))

@@ -17,6 +17,7 @@ from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
 from napari_sr.training._average import WeightAverage
 from napari_sr.training._dataset import TrainingData, load_data
+from napari_sr.training._optimiser import Optimiser
 from napari_sr.training._precision import autocast, bfloat16_is_faster
 from napari_sr.training._recipe import Recipe, read_recipe
 from napari_sr.training._run import Entry, RunFolder
@@ -67,9 +68,8 @@ class Trainer:
         torch.manual_seed(recipe.optimisation.seed)
         self.generator = torch.Generator().manual_seed(recipe.optimisation.seed)
         self.network = _network(recipe, data, self.generator).to(device)
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
         options = recipe.optimisation
-        self.optimiser = torch.optim.Adam(parameters, lr=0.0, betas=options.betas, fused=True)
+        self.optimiser = Optimiser(self.network, options)
         self.average = WeightAverage(self.network, options.ema)
         self.loss = make_loss(options)
         self.iteration, self.seconds, self.best = 0, 0.0, float("-inf")
@@ -79,12 +79,10 @@ class Trainer:
         """One step; the loss."""
         start = time.perf_counter()
         rate = learning_rate(self.recipe.schedule, self.recipe.iterations, self.iteration)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         loss = self._backward(self.bfloat16)
         if self.recipe.optimisation.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip)
-        self.optimiser.step()
+        self.optimiser.step(rate)
         self.average.update(self.network)
         self.iteration += 1
         self.seconds += time.perf_counter() - start
@@ -137,7 +135,7 @@ class Trainer:
         with autocast(self.device, bfloat16):
             output = self.network(small)
         loss = self.loss(output.float(), large)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         return float(loss.detach())
 
