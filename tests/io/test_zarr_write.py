@@ -19,7 +19,10 @@ from hypothesis import strategies as st
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
+from napari_sr.architectures.bicubic import Bicubic
 from napari_sr.errors import FileWriteError
+from napari_sr.inference import _blocks, upscale
+from napari_sr.inference._networks import on_device
 from napari_sr.io import (
     Channel,
     OmeZarrWriter,
@@ -29,6 +32,7 @@ from napari_sr.io import (
     read_ome_zarr,
     write_ome_zarr,
 )
+from napari_sr.models import Checkpoint, Model, ModelCard
 
 from .conftest import random_image
 
@@ -147,6 +151,53 @@ def test_each_lazy_block_is_computed_once(folder, chunks, region, version):
         path = write_ome_zarr(folder / "lazy.zarr", lazy, "ZYX", version=version)
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), data)
+
+
+def cuts_of(length):
+    """Ways to cut an axis into blocks of any lengths."""
+    edges = st.sets(st.integers(1, length - 1), max_size=5)
+    return edges.map(lambda at: tuple(np.diff([0, *sorted(at), length]).tolist()))
+
+
+@given(cuts=st.tuples(cuts_of(61), cuts_of(47)), region=st.sampled_from([0, 900, 2**20]))
+@settings(max_examples=12, deadline=None)
+def test_blocks_that_reach_over_regions_are_computed_once(folder, cuts, region):
+    data = random_image((2, 61, 47), np.uint8)
+    computed = []
+    blocks = da.from_array(data, chunks=((1, 1), *cuts))
+    lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_zarr_save, "REGION_BYTES", region)
+        path = write_ome_zarr(folder / "uneven.zarr", lazy, "ZYX")
+    assert len(computed) == lazy.npartitions
+    np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), data)
+
+
+@pytest.mark.parametrize("scale", [2, 2.6, 2.3456789])
+def test_the_network_sees_each_tile_once(tmp_path, monkeypatch, scale):
+    """Whatever chunks the file has: of a factor that is no simple fraction, blocks are unequal."""
+    monkeypatch.setattr(_zarr_save, "REGION_BYTES", 0)
+    monkeypatch.setattr(_blocks, "BLOCK", 24)
+    seen = []
+    network = Bicubic(3 if scale > 2 else 2)
+    card = ModelCard(
+        "m", "M", "none", "", "Mine", "grey", 1, checkpoints=(Checkpoint(network.scale),)
+    )
+    model = Model(card, lambda _: network)
+    image = da.from_array(random_image((150, 90), np.uint8), chunks=(31, 40))
+    lazy = upscale(image, scale, model, tile=20, intensity_range=(0, 255))
+    assert lazy.npartitions > 6
+    on_cpu = on_device(network, "cpu")
+    handle = on_cpu.register_forward_hook(lambda _, args, __: seen.append(len(args[0])))
+    try:
+        expected = lazy.compute()
+        needed = sum(seen)
+        seen.clear()
+        path = write_ome_zarr(tmp_path / "once.zarr", lazy)
+    finally:
+        handle.remove()
+    assert sum(seen) == needed > lazy.npartitions
+    np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), expected)
 
 
 @given(version=VERSIONS, alpha=st.booleans())

@@ -12,6 +12,7 @@ from napari_sr.io._image_file import Channel, ImageFile
 from napari_sr.io._limits import gathered
 from napari_sr.io._ngff import ORDER
 from napari_sr.io._record import record_of
+from napari_sr.io._zarr_blocks import write_regions
 from napari_sr.io._zarr_layout import CHUNK, ZarrLayout
 from napari_sr.io._zarr_write import OmeZarrWriter
 
@@ -91,13 +92,14 @@ def write_ome_zarr(
             channels=tuple(channels),
             name=Path(path).name.partition(".")[0],
         )
-    pixels, chunks, at_once = _blocks(*_ordered(data))
+    pixels, axes = _ordered(data)
+    chunks, at_once = _blocks(pixels, axes)
     record = dict(metadata) if metadata is not None else record_of(data.metadata)
     layout = _layout(data, pixels, chunks, at_once, record, levels, version)
     writer = OmeZarrWriter(path, layout, key=key if key is not None else _never_again())
     pending, total = writer.pending(), len(layout.regions())
-    for done, region in enumerate(pending, total - len(pending) + 1):
-        writer.write(region, np.asarray(pixels[region]))
+    written = write_regions(writer, pixels, pending)
+    for done, _ in enumerate(written, total - len(pending) + 1):
         if progress is not None:
             progress(done, total)
     return writer.finish()
@@ -146,18 +148,16 @@ def _layout(
     )
 
 
-def _blocks(pixels: Any, axes: str) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+def _blocks(pixels: Any, axes: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Chunks, and regions to write at once, that keep to a lazy array's own blocks."""
     if isinstance(pixels, np.ndarray):
-        return pixels, (), ()
-    if any(len(set(cuts[:-1])) > 1 or cuts[-1] > cuts[0] for cuts in pixels.chunks):
-        pixels = pixels.rechunk(tuple(cuts[0] for cuts in pixels.chunks))
+        return (), ()
     region = gathered(pixels.shape, pixels.chunksize, pixels.dtype.itemsize, REGION_BYTES)
     chunks = tuple(
         (min(CHUNK, n) if r == n else _divisor(r)) if axis in "YX" else r
         for axis, r, n in zip(axes, region, pixels.shape, strict=True)
     )
-    return pixels, chunks, tuple(r + -r % c for r, c in zip(region, chunks, strict=True))
+    return chunks, tuple(r + -r % c for r, c in zip(region, chunks, strict=True))
 
 
 def _divisor(n: int) -> int:
