@@ -78,7 +78,8 @@ def test_every_look_counts_in_the_progress(image):
     made = plan(np.stack([image] * 2), 2, model, tile=60)
     assert made.looks > 0
     steps = list(run(made, np.stack([image] * 2)))
-    assert steps[-1].done == steps[-1].total == made.n_tiles * (made.looks + 1) == steps[0].total
+    assert steps[0].total == made.steps > made.n_tiles
+    assert steps[-1].done == steps[-1].total <= made.steps
 
 
 def test_frames_of_a_stack_do_not_learn_from_each_other(image):

@@ -26,7 +26,7 @@ from torch import nn
 if TYPE_CHECKING:
     from napari_sr.architectures.statistics import ChannelStatistics
 
-__all__ = ["Box", "Frame", "FramedNetwork"]
+__all__ = ["Box", "Frame", "FramedNetwork", "Gathered"]
 
 Box = tuple[int, int, int, int]
 """Top, left, bottom and right of a part of a tile, in low-resolution pixels; the last two are exclusive."""
@@ -47,6 +47,8 @@ class Frame:
     here, too: then the statistics of all tiles so far are used."""
     gather: ChannelStatistics | None = None
     """Where to add the statistics of these tiles' interiors."""
+    last: int | None = None
+    """The layer after whose statistics nothing more is wanted: the network stops there, by raising `Gathered`."""
 
     def strided(self, stride: int) -> Frame:
         """The same frame in pixels of features that are ``stride`` times coarser."""
@@ -62,6 +64,10 @@ class Frame:
         )
 
 
+class Gathered(Exception):
+    """Stops a network when the last statistics are gathered; what comes behind would be computed for nothing."""
+
+
 class FramedNetwork(nn.Module):
     """A network whose ``forward`` takes a `Frame` beside the tile."""
 
@@ -75,3 +81,6 @@ class FramedNetwork(nn.Module):
     """The smallest height and width that the network can take."""
     statistics_layers: int = 0
     """How many layers use statistics of the whole image: passes until all are exact."""
+    reach: int | None = None
+    """Radius in pixels beyond which an input pixel acts through statistics alone; None for strided attention, whose
+    sight is wide but fades."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from napari_sr.architectures.frame import Gathered
+
 if TYPE_CHECKING:
     from napari_sr.architectures.frame import Box, Frame
 
@@ -146,9 +148,16 @@ def spatial_moments(x: Tensor, slot: int, frame: Frame | None) -> tuple[Tensor, 
     Returns
     -------
     mean, deviation : tensors, shape (N, C, 1, 1) or (1, C, 1, 1)
+
+    Raises
+    ------
+    Gathered
+        If that was the last layer of which the frame wants statistics.
     """
     if frame is not None and frame.gather is not None:
         frame.gather.observe(slot, x, frame.interiors)
+        if slot == frame.last:
+            raise Gathered
     if frame is not None and frame.statistics is not None and slot in frame.statistics:
         return frame.statistics.moments(slot, x)
     mean = x.mean((2, 3), keepdim=True)

@@ -33,6 +33,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     tile: Tile = "auto"
+    tile_mode: str = "seamless"
     ensemble: bool = False
     axes: str | None = None
     """Instead of what the file says."""
@@ -74,6 +75,7 @@ def upscale_file(
         settings.tile,
         settings.ensemble,
         intensity_range=settings.intensity_range,
+        tile_mode=settings.tile_mode,
     )
     planned(chosen)
     if progress is not None:

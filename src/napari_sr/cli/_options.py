@@ -43,6 +43,10 @@ TileText = Annotated[
     str,
     typer.Option("--tile", help="Pixels of the input: auto, 256, 256,384 (Y,X), or none for all."),
 ]
+TileMode = Annotated[
+    str,
+    typer.Option(help="seamless; or exact, for networks that use statistics of the whole image."),
+]
 Ensemble = Annotated[
     bool, typer.Option("--ensemble", help="Mean over 8 flips and rotations: 8 times slower.")
 ]

@@ -28,6 +28,7 @@ def upscale(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     tile: options.TileText = "auto",
+    tile_mode: options.TileMode = "seamless",
     ensemble: options.Ensemble = False,
     axes: Annotated[
         str | None, typer.Option(help="One letter a dimension, e.g. TZCYX, if the file is wrong.")
@@ -53,6 +54,7 @@ def upscale(
         device=device,
         precision=precision,
         tile=options.parse_tile(tile),
+        tile_mode=tile_mode,
         ensemble=ensemble,
         axes=axes,
         intensity_range=options.parse_range(intensity_range),

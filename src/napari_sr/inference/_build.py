@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_sr.inference._ensemble import WAYS, Ensemble
@@ -46,18 +47,23 @@ def build_runner(
     statistics = list(known) or [GlobalStatistics() for _ in range(len(plan.passes) * ways)]
     runners: list[Runner] = []
     for i, scale in enumerate(plan.passes):
-        mine = [_one(plan, scale, say, each) for each in statistics[i * ways : (i + 1) * ways]]
+        # The last one's answer is the image; while tiles are only looked at, nobody needs that.
+        needed = i + 1 < len(plan.passes)
+        mine = [
+            _one(plan, scale, say, each, needed) for each in statistics[i * ways : (i + 1) * ways]
+        ]
         runner = Ensemble(mine) if plan.ensemble else mine[0]
         runners.append(Guarded(runner, tally) if plan.guarded else runner)
     return Cascade(runners), statistics
 
 
 def _one(
-    plan: Plan, scale: int, say: Callable[[str], None], statistics: GlobalStatistics
+    plan: Plan, scale: int, say: Callable[[str], None], statistics: GlobalStatistics, needed: bool
 ) -> Runner:
     network, value_range = plan.model.network(scale), plan.model.card.value_range
-    runner = TorchRunner(network, value_range, plan.device, plan.precision, statistics)
+    make = partial(TorchRunner, network, value_range, plan.device, needed=needed)
+    runner = make(plan.precision, statistics)
     if plan.precision == "float32":
         return runner
-    full = TorchRunner(network, value_range, plan.device, "float32", statistics)
+    full = make("float32", statistics)
     return Careful(runner, full, say)

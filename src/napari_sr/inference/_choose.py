@@ -92,7 +92,7 @@ def with_batch(plan: Plan, cost: Cost, budget: float) -> Plan:
 def with_estimates(plan: Plan, cost: Cost) -> Plan:
     """The plan with what it will take."""
     ways = 8 if plan.ensemble else 1
-    batches = plan.n_tiles * (plan.looks + 1) / plan.batch
+    batches = plan.steps / plan.batch
     pixels = plan.batch * plan.window[0] * plan.window[1]
     return replace(
         plan,

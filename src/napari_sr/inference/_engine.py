@@ -58,7 +58,7 @@ def run(plan: Plan, image: ArrayLike) -> Run:
             f"the plan is for {plan.dtype} {plan.in_shape}, not {array.dtype} {array.shape}"
         )
     check_output(plan)
-    yield Progress(0, plan.n_tiles * (plan.looks + 1))
+    yield Progress(0, plan.steps)
     if not plan.passes:
         return array.copy()
     try:

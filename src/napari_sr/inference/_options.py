@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
+from napari_sr.inference._plan import TileMode
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -58,6 +59,14 @@ def parse_tile(tile: TileOption) -> tuple[int, int] | Literal["auto"] | None:
             f"tile must be 'auto', None, or input pixels of at least 1 (one number or Y and X), not {tile!r}"
         ) from None
     return height, width
+
+
+def parse_tile_mode(mode: str) -> TileMode:
+    for known in get_args(TileMode):
+        if mode == known:
+            chosen: TileMode = known
+            return chosen
+    raise InputError(f"tile_mode must be {' or '.join(get_args(TileMode))}, not {mode!r}")
 
 
 def parse_range(given: tuple[float, float] | None) -> tuple[float, float] | None:

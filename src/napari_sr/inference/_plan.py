@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sr.inference._tiles import Cut, Span, cut_tiles
 from napari_sr.inference._zoom import output_length
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from napari_sr.imaging import Axes
     from napari_sr.models import Model
 
+TileMode = Literal["seamless", "exact"]
+"""How alike tiled and whole image are where a network uses statistics of the whole image."""
 _LOOKS = 3
 """Each look makes one more layer exact, but what the first ones leave to the next ones is small."""
+_LOOK_HALO = 48
+"""Context of a tile that is only looked at: a mean over the image feels the edges of its tiles less."""
+_SETTLED = {"seamless": 0.015, "exact": 2e-3}
+"""Relative change of the statistics from one look to the next below which there is no further one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Plan:
     """Windows start at multiples of it."""
     statistics_layers: int = 0
     """Layers that use statistics of the whole image; where it is cut, they are gathered before."""
+    tile_mode: TileMode = "seamless"
+    """How well those statistics must have settled."""
     memory: int | None = None
     """Estimated bytes needed beside input and output; None if unknown."""
     seconds: float | None = None
@@ -116,8 +124,24 @@ class Plan:
 
     @property
     def looks(self) -> int:
-        """How often the tiles are looked at before they are enlarged, to gather statistics of the whole image."""
-        return 0 if self.window == self.axes.size else min(self.statistics_layers, _LOOKS)
+        """How often an image is looked at before it is enlarged, at most, to gather statistics of all of it."""
+        if not self.statistics_layers or self.window == self.axes.size:
+            return 0
+        # Each look makes one more layer exact, at the latest.
+        exact = self.tile_mode == "exact"
+        return self.statistics_layers if exact else min(self.statistics_layers, _LOOKS)
+
+    @property
+    def settled(self) -> float:
+        """Change of the statistics from one look to the next below which there is no further look."""
+        return _SETTLED[self.tile_mode]
+
+    @property
+    def look(self) -> Plan:
+        """The plan with tiles to be looked at: larger ones, of less context, in windows no larger."""
+        spare = max(0, self.halo - _LOOK_HALO)
+        height, width = (n + 2 * spare for n in self.tile)
+        return replace(self, tile=(height, width), halo=self.halo - spare)
 
     @property
     def n_tiles(self) -> int:
@@ -126,6 +150,11 @@ class Plan:
             return 0
         whole = [Span(0, n) for n in self.axes.size]
         return self.frames * sum(1 for _ in cut_tiles(1, whole[0], whole[1], self.tile))
+
+    @property
+    def steps(self) -> int:
+        """Tiles to be run, at most: those that are looked at, and those that are enlarged."""
+        return self.n_tiles + (self.looks * self.look.n_tiles if self.looks else 0)
 
     def __str__(self) -> str:
         """One line for people."""

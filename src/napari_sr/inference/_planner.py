@@ -25,6 +25,7 @@ from napari_sr.inference._options import (
     open_model,
     parse_range,
     parse_tile,
+    parse_tile_mode,
 )
 from napari_sr.inference._plan import Plan
 from napari_sr.inference._precision import resolve_precision
@@ -61,6 +62,7 @@ def plan(
     *,
     dtype: DTypeLike | None = None,
     intensity_range: tuple[float, float] | None = None,
+    tile_mode: str = "seamless",
     measure: bool = True,
 ) -> Plan:
     """Decide how an image will be upscaled, without doing it.
@@ -69,7 +71,7 @@ def plan(
     ----------
     image : array or tuple of int
         Anything with a shape and a dtype, or a shape together with `dtype`.
-    scale, model, axes, device, precision, tile, ensemble, intensity_range
+    scale, model, axes, device, precision, tile, ensemble, intensity_range, tile_mode
         As for `napari_sr.upscale`.
     dtype : dtype, optional
         Of the image, where only its shape is given.
@@ -113,9 +115,8 @@ def plan(
         ensemble=bool(ensemble),
         intensity_range=parse_range(intensity_range),
         alignment=math.lcm(1, *(_fact(loaded, each, "alignment", 1) for each in passes)),
-        statistics_layers=max(
-            (_fact(loaded, n, "statistics_layers", 0) for n in passes), default=0
-        ),
+        statistics_layers=sum(_fact(loaded, n, "statistics_layers", 0) for n in passes),
+        tile_mode=parse_tile_mode(tile_mode),
     )
     if not passes:
         return draft
@@ -150,8 +151,8 @@ def _own_halo(model: Model, native: int) -> int:
     if model.card.architecture == "bicubic":
         return _BICUBIC_HALO
     # Their receptive field is the whole image, or so large that nobody could wait for it to be measured.
-    framed = isinstance(model.network(native), FramedNetwork)
-    own = None if framed else model.halo(native)
+    network = model.network(native)
+    own = network.reach if isinstance(network, FramedNetwork) else model.halo(native)
     return (FAR if own is None else own) + _guard.RADIUS
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sr.architectures.bicubic import Bicubic
-from napari_sr.architectures.frame import Box, Frame, FramedNetwork
+from napari_sr.architectures.frame import Box, Frame, FramedNetwork, Gathered
 from napari_sr.inference._networks import on_device, smallest_side
 from napari_sr.inference._precision import autocast
 from napari_sr.inference._statistics import GlobalStatistics
@@ -61,6 +61,8 @@ class TorchRunner:
         As resolved.
     statistics : GlobalStatistics, optional
         What is known of the whole image.
+    needed : bool
+        Whether somebody needs its answer also while statistics are gathered; without, it may be all zeros then.
     """
 
     def __init__(
@@ -70,6 +72,8 @@ class TorchRunner:
         device: str,
         precision: str,
         statistics: GlobalStatistics | None = None,
+        *,
+        needed: bool = True,
     ) -> None:
         self.scale = int(network.scale)  # type: ignore[arg-type]
         self._network = on_device(network, device)
@@ -79,6 +83,7 @@ class TorchRunner:
         self._precision = precision
         self._least = smallest_side(network)
         self._statistics = statistics or GlobalStatistics()
+        self._needed = needed
 
     def __call__(self, batch: Tensor, place: Place) -> Tensor:
         """Enlarge windows; grey ones are given to a network for RGB three times, and its answers averaged."""
@@ -92,16 +97,25 @@ class TorchRunner:
             x = functional.pad(x, (0, right, 0, below), mode="replicate")
         frame = self._frame(place, (height, width))
         with torch.inference_mode(), autocast(self._device, self._precision):
-            y: Tensor = self._network(x) if frame is None else self._network(x, frame)
+            y = self._run(x, frame)
         y = y[..., : height * self.scale, : width * self.scale].float() / self._range
         return y.mean(dim=1, keepdim=True) if repeated else y
+
+    def _run(self, x: Tensor, frame: Frame | None) -> Tensor:
+        try:
+            y: Tensor = self._network(x) if frame is None else self._network(x, frame)
+        except Gathered:
+            *_, height, width = x.shape
+            return x.new_zeros(len(x), self._channels, height * self.scale, width * self.scale)
+        return y
 
     def _frame(self, place: Place, window: tuple[int, int]) -> Frame | None:
         """Frame for networks that look beyond a window; none where the window is the whole image."""
         if place.size == window or not isinstance(self._network, FramedNetwork):
             return None
         known, gathered = self._statistics.of(place.sample)
-        return Frame(place.size, place.origins, place.interiors, known, gathered)
+        last = None if self._needed else self._network.statistics_layers - 1
+        return Frame(place.size, place.origins, place.interiors, known, gathered, last)
 
 
 class Careful:

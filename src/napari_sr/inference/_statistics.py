@@ -16,9 +16,12 @@ class GlobalStatistics:
         """Begin a pass over all tiles."""
         self._gathered = {}
 
-    def stop(self) -> None:
-        """End it: what was gathered is known from now on."""
-        self._known, self._gathered = self._gathered or {}, None
+    def stop(self) -> float:
+        """End it: what was gathered is known from now on. Returns how much it differs from what was known before."""
+        before, self._known, self._gathered = self._known, self._gathered or {}, None
+        nothing = ChannelStatistics()
+        changes = (now.distance(before.get(key, nothing)) for key, now in self._known.items())
+        return max(changes, default=0.0)
 
     def forget(self) -> None:
         """Begin another image."""

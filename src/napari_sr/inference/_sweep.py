@@ -15,7 +15,7 @@ from napari_sr.inference._build import build_runner
 from napari_sr.inference._guard import Tally
 from napari_sr.inference._memory import is_out_of_memory
 from napari_sr.inference._step import Step
-from napari_sr.inference._tiles import Tile, split
+from napari_sr.inference._tiles import Tile, cut_tiles, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -63,15 +63,15 @@ class Sweep:
     def run(self, tiles: Iterable[Tile]) -> Generator[Progress, None, None]:
         """Enlarge tiles, in the order of their frames; yields after every batch."""
         todo = list(tiles)
-        self._left = len(todo) * (self._plan.looks + 1)
+        frames = len({tile.frame for tile in todo})
+        self._left = len(todo) + frames * self._plan.looks * len(self._look_tiles(0))
         # What is known of a whole image holds for that image alone; without such, all are one group.
         whole = self._plan.statistics_layers == 0
-        for _, group in groupby(todo, (lambda tile: 0) if whole else attrgetter("frame")):
+        for frame, group in groupby(todo, (lambda tile: 0) if whole else attrgetter("frame")):
             for statistics in self._statistics:
                 statistics.forget()
-            mine = list(group)
-            yield from self._look(mine)
-            yield from self._enlarge(mine)
+            yield from self._look(frame)
+            yield from self._enlarge(group)
         if self._tally.pixels:
             self._say(
                 f"bicubic stands in for {self._tally.pixels} pixels where {self._plan.model_id} "
@@ -79,7 +79,7 @@ class Sweep:
             )
 
     def _enlarge(self, tiles: Iterable[Tile]) -> Iterator[Progress]:
-        todo = deque(tiles)
+        todo = deque(self._cut(tiles))
         while todo:
             batch = list(islice(todo, self._plan.batch))
             try:
@@ -97,34 +97,42 @@ class Sweep:
             looked = self._plan.looks
             todo = deque(self._shrink(todo))
             if self._plan.looks > looked:  # so far the window was the whole image
-                yield from self._look(list(todo))
+                self._left += self._plan.looks * len(self._look_tiles(todo[0].frame))
+                yield from self._look(todo[0].frame)
 
-    def _look(self, tiles: list[Tile]) -> Iterator[Progress]:
+    def _look(self, frame: int) -> Iterator[Progress]:
         """Let the networks learn the statistics of an image, if they need them and do not see all of it at once."""
         counted = self._tally.pixels
-        for _ in range(self._plan.looks):
-            for statistics in self._statistics:
-                statistics.start()
-            yield from self._observe(tiles)
-            for statistics in self._statistics:
-                statistics.stop()
+        for number in range(self._plan.looks):
+            yield from self._observe(frame)
+            changes = [statistics.stop() for statistics in self._statistics]
+            if max(changes, default=0.0) <= self._plan.settled:
+                spared = self._plan.looks - number - 1
+                self._left -= spared * len(self._look_tiles(frame))
+                break
         self._tally.pixels = counted
 
-    def _observe(self, tiles: list[Tile]) -> Iterator[Progress]:
+    def _look_tiles(self, frame: int) -> list[Tile]:
+        bounds = self._source.bounds
+        return [tile._replace(frame=frame) for tile in cut_tiles(1, *bounds, self._plan.look.tile)]
+
+    def _observe(self, frame: int) -> Iterator[Progress]:
+        for statistics in self._statistics:
+            statistics.start()
+        tiles, cuts = self._look_tiles(frame), self._plan.look.cuts_within(*self._source.bounds)
         for first in range(0, len(tiles), self._plan.batch):
             batch = tiles[first : first + self._plan.batch]
             try:
-                self._step.observe(batch, self._plan.cuts_within(*self._source.bounds))
+                self._step.observe(batch, cuts)
             except (MemoryError, RuntimeError) as error:
                 self._check(error)
             else:
                 yield self._advanced(len(batch))
                 continue
-            tiles[:] = self._shrink(tiles)
             # From the start again, lest a tile be counted twice.
-            for statistics in self._statistics:
-                statistics.start()
-            yield from self._observe(tiles)
+            self._shrink([])
+            self._left += len(self._look_tiles(frame)) - len(tiles) + first
+            yield from self._observe(frame)
             return
 
     def _advanced(self, count: int) -> Progress:
@@ -138,8 +146,12 @@ class Sweep:
 
     def _shrink(self, tiles: Iterable[Tile]) -> list[Tile]:
         """Go on with a plan that needs less memory; the tiles cut for it."""
-        before = list(tiles)
         self._prepare(_smaller(self._plan, self._say))
+        return self._cut(tiles)
+
+    def _cut(self, tiles: Iterable[Tile]) -> list[Tile]:
+        """Tiles that are no longer than the plan's: it may have been made smaller since they were cut."""
+        before = list(tiles)
         after = list(_divided(before, self._plan.tile))
         self._left += len(after) - len(before)
         return after

@@ -33,7 +33,8 @@ def run_record(source: str, plan: Plan, remarks: Sequence[str] = ()) -> dict[str
     -------
     dict
         With the keys ``source`` (name), ``model`` (id), ``sha256`` (of each checkpoint by its native scale),
-        ``scale`` (Y, X), ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X), ``halo``,
+        ``scale`` (Y, X), ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X), ``tile_mode``,
+        ``halo``,
         ``device``, ``precision``, ``ensemble``, ``remarks`` and ``versions``.
     """
     return {
@@ -44,6 +45,7 @@ def run_record(source: str, plan: Plan, remarks: Sequence[str] = ()) -> dict[str
         "passes": list(plan.passes),
         "axes": plan.axes.letters,
         "tile": list(plan.tile),
+        "tile_mode": plan.tile_mode,
         "halo": plan.halo,
         "device": plan.device,
         "precision": plan.precision,

@@ -47,7 +47,7 @@ def upscale_layer(
     progress : callable, optional
         Called with (tiles done, tiles in all).
     **options
-        As `napari_sr.upscale` takes them: ``device``, ``precision``, ``tile``, ``ensemble``.
+        As `napari_sr.upscale` takes them: ``device``, ``precision``, ``tile``, ``tile_mode``, ``ensemble``.
 
     Returns
     -------

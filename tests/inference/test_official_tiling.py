@@ -1,0 +1,61 @@
+"""Published networks that look at the whole image give the same image in small tiles."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from napari_sr.evaluation import read_rgb
+from napari_sr.inference import plan, run, upscale
+from napari_sr.models import load_model
+
+LIMITS = {"seamless": 1.0, "exact": 0.05}
+"""Grey levels of 255."""
+FILES = (
+    "imdn/IMDN_x4.pth",
+    "rfdn/RFDN_AIM.pth",
+    "rlfn/rlfn_s_x4.pth",
+    "rlfn/rlfn_ntire_x4.pth",
+    "bsrn/net_g_BSRN_x4.pth",
+    "bsrn/net_g_BSRN-S.pth",
+    "reprfn/reprfn_ntire_x4.pth",
+    "safmn/team15_SAFMN.pth",
+)
+MODES = {"imdn/IMDN_x4.pth", "bsrn/net_g_BSRN_x4.pth", "safmn/team15_SAFMN.pth"}
+"""Those to which the mode makes a difference; the others have no statistics of the whole image."""
+
+
+@pytest.fixture(scope="module")
+def strip(shared):
+    """Long enough for two windows of the widest context; dark cloth, bright books, stripes."""
+    image = read_rgb(shared / "data/benchmarks/Set14/HR/barbara.png")
+    return np.ascontiguousarray(image[:304, 520:584])
+
+
+@functools.cache
+def opened(path):
+    return load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("file", "mode"),
+    [(file, mode) for file in FILES for mode in LIMITS if mode == "exact" or file in MODES],
+)
+def test_small_tiles_give_the_whole_image(strip, shared, file, mode):
+    model = opened(shared / "checkpoints" / file)
+    image = strip.astype(np.float32) / 255
+    whole = upscale(image, 4, model, tile=None)
+    made = plan(image, 4, model, tile=64, tile_mode=mode, measure=False)
+    assert made.window[0] < len(image)
+    assert bool(made.looks) == (file in MODES)
+    difference = np.abs(finished(run(made, image)) - whole).max() * 255
+    assert difference <= LIMITS[mode]
+
+
+def finished(steps):
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
