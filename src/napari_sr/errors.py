@@ -26,12 +26,20 @@ class ModelLoadError(NapariSRError):
     """A checkpoint cannot be read, is not recognised, or does not fit its architecture."""
 
 
+class UnknownArchitectureError(ModelLoadError):
+    """A checkpoint's tensors belong to no network that is known here; the extra ``spandrel`` knows more."""
+
+
 class ModelRangeError(ModelLoadError):
     """It cannot be told which value range or colour a checkpoint expects."""
 
 
 class DeviceError(NapariSRError):
     """The asked-for device or precision is not available on this machine."""
+
+
+class ClusterError(NapariSRError):
+    """A dask cluster cannot be reached or started, or lost the work."""
 
 
 class FileReadError(NapariSRError, OSError):

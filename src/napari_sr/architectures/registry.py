@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sr.errors import ModelLoadError
+from napari_sr.errors import ModelLoadError, UnknownArchitectureError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +110,7 @@ def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
 
     Raises
     ------
-    ModelLoadError
+    UnknownArchitectureError
         If none does; the message lists the first parameters and their shapes.
     """
     for architecture in all():
@@ -119,4 +119,4 @@ def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
             return architecture, config
     seen = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(state.items())[:4])
     more = f", … ({len(state)} in all)" if len(state) > 4 else ""
-    raise ModelLoadError(f"no known architecture has these parameters: {seen or 'none'}{more}")
+    raise UnknownArchitectureError(f"no known architecture has these parameters: {seen or 'none'}{more}")

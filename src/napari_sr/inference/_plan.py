@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_sr.imaging import Axes
     from napari_sr.models import Model
+    from napari_sr.models._foreign import Tiling
 
 TileMode = Literal["seamless", "exact"]
 """How alike tiled and whole image are where a network uses statistics of the whole image."""
@@ -57,6 +58,8 @@ class Plan:
     """Intensities that the network sees as black and white; None to measure them."""
     alignment: int = 1
     """Windows start at multiples of it."""
+    tiling: Tiling = "allowed"
+    """Whether the model's networks may be given parts of an image: without a word, with a warning, or never."""
     statistics_layers: int = 0
     """Layers that use statistics of the whole image; where it is cut, they are gathered before."""
     tile_mode: TileMode = "seamless"
@@ -144,6 +147,11 @@ class Plan:
         return replace(self, tile=(height, width), halo=self.halo - spare)
 
     @property
+    def seams(self) -> bool:
+        """Whether tiles may not fit together: the network sees more than its window and knows nothing of the rest."""
+        return self.tiling == "discouraged" and self.window != self.axes.size
+
+    @property
     def n_tiles(self) -> int:
         """Tiles of the whole stack; 0 where nothing is to be enlarged."""
         if not self.passes:
@@ -168,6 +176,8 @@ class Plan:
         text += (
             f", tile {tile} + halo {self.halo}, batch {self.batch}, {count} tile{'s' * (count > 1)}"
         )
+        if self.seams:
+            text += " with seams"
         if self.ensemble:
             text += ", ensemble of 8"
         if self.memory is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr.architectures.frame import FramedNetwork
 from napari_sr.inference import _guard
+from napari_sr.inference._abilities import check_precision, without_tiles_where_none_fit
 from napari_sr.inference._arrays import is_lazy
 from napari_sr.inference._choose import (
     FAR,
@@ -95,11 +96,12 @@ def plan(
     """
     parsed, kind = describe_image(image, axes, dtype)
     factors = parse_scale(scale)
-    size = parse_tile(tile)
     loaded = open_model(model)
     where = resolve_device(device)
     passes = choose_passes(factors, loaded.scales)
+    size, tiling = without_tiles_where_none_fit(parse_tile(tile), loaded, passes)
     bits = resolve_precision(precision, where)
+    check_precision(bits, loaded, passes)
     draft = Plan(
         model=loaded,
         model_id=loaded.id,
@@ -115,6 +117,7 @@ def plan(
         ensemble=bool(ensemble),
         intensity_range=parse_range(intensity_range),
         alignment=math.lcm(1, *(_fact(loaded, each, "alignment", 1) for each in passes)),
+        tiling=tiling,
         statistics_layers=sum(_fact(loaded, n, "statistics_layers", 0) for n in passes),
         tile_mode=parse_tile_mode(tile_mode),
     )

@@ -160,6 +160,11 @@ class Sweep:
         self._plan = plan
         runner, self._statistics = build_runner(plan, self._say, self._tally, self._statistics)
         self._step = Step(plan, self._source, self._ranges, runner)
+        if plan.seams:
+            self._say(
+                f"{plan.model_id} sees more than a tile and cannot be told where one lies: seams may show between "
+                "tiles; tile=None gives it the whole image"
+            )
 
     def _say(self, text: str) -> None:
         if text not in self._said:
@@ -173,7 +178,7 @@ def _smaller(plan: Plan, say: Callable[[str], None]) -> Plan:
         say(f"memory ran out with batches of {plan.batch} tiles; going on with smaller ones")
         return dataclasses.replace(plan, batch=plan.batch // 2)
     height, width = (min(n, size) for n, size in zip(plan.tile, plan.axes.size, strict=True))
-    if max(height, width) > _LEAST_TILE:
+    if max(height, width) > _LEAST_TILE and plan.tiling != "never":
         say(f"memory ran out with tiles of {height}x{width} pixels; going on with smaller ones")
         half = (max(_LEAST_TILE, height // 2), max(_LEAST_TILE, width // 2))
         return dataclasses.replace(plan, tile=half)
@@ -181,7 +186,12 @@ def _smaller(plan: Plan, say: Callable[[str], None]) -> Plan:
         say(f"{plan.device} has too little memory free; going on on the CPU")
         return dataclasses.replace(plan, device="cpu", precision="float32")
     raise DeviceError(
-        f"too little memory is free for {plan.model_id}, even with the smallest tiles"
+        f"too little memory is free for {plan.model_id}, "
+        + (
+            "which cannot be cut into tiles"
+            if plan.tiling == "never"
+            else "even with the smallest tiles"
+        )
     )
 
 

@@ -49,7 +49,7 @@ def assemble(contents: Contents, name: str) -> Assembled:
     try:
         architecture, config, state = _recognise(contents)
     except ModelLoadError as error:
-        raise ModelLoadError(f"{name}: {error}") from error
+        raise type(error)(f"{name}: {error}") from error
     try:
         network = architecture.build(**config)
     except (TypeError, ValueError, RuntimeError) as error:

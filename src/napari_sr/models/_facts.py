@@ -69,6 +69,9 @@ def range_of(
     ModelRangeError
         If it cannot be told.
     """
+    known: float | None = getattr(network, "value_range", None)
+    if known is not None:
+        return known, "as it is made to expect"
     stated = metadata.get("value_range", "")
     if stated in ("1", "1.0", "255", "255.0"):
         return float(stated), "as the file says"

@@ -5,6 +5,7 @@ What a program does is found by running it: how many channels it takes, its scal
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["ForeignNetwork", "adapt", "is_foreign", "read_foreign"]
+__all__ = ["ForeignNetwork", "Tiling", "adapt", "is_foreign", "read_foreign"]
+
+Tiling = Literal["allowed", "discouraged", "never"]
 
 _STEPS = (1, 2, 4, 8, 16, 32)
+_PRECISIONS = frozenset({"float32", "bfloat16", "float16"})
 _SIDES = (64, 96)
 """Height and width of the first test: multiples of every step."""
 
@@ -62,6 +66,15 @@ class ForeignNetwork(nn.Module):
     halo : int or None or "measure"
         Radius of its receptive field in low-resolution pixels, or None where no context makes tiles equal
         the whole; ``"measure"`` where its file does not say it.
+    alignment : int
+        Where an image is cut, parts should start at multiples of this and of `step`.
+    tiling : {"allowed", "discouraged", "never"}, optional
+        Whether an image may be cut for it: without a word, with a warning, or not at all. None: without a word where
+        its halo is known.
+    precisions : frozenset of str
+        Number formats in which it works.
+    value_range : float, optional
+        It expects values in ``[0, value_range]``; None where that is not known.
     """
 
     def __init__(
@@ -72,12 +85,18 @@ class ForeignNetwork(nn.Module):
         step: int = 1,
         one_by_one: bool = False,
         halo: int | Literal["measure"] | None = "measure",
+        *,
+        alignment: int = 1,
+        tiling: Tiling | None = None,
+        precisions: frozenset[str] = _PRECISIONS,
+        value_range: float | None = None,
     ) -> None:
         super().__init__()
         self.program = program
         self.scale, self.in_channels = scale, in_channels
         self.step, self.one_by_one, self._halo = step, one_by_one, halo
-        self.alignment = step
+        self.tiling, self.precisions, self.value_range = tiling, precisions, value_range
+        self.alignment = math.lcm(step, alignment)
 
     def halo(self, value_range: float) -> int | None:
         """Radius of the receptive field, as the file says or as found by changing pixels.

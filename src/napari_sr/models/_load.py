@@ -203,7 +203,12 @@ def _opened(path: Path) -> tuple[Mapping[str, str], Assembled]:
     if is_foreign(path):
         return read_foreign(path)
     contents = _files.read(path)
-    return contents.metadata, assemble(contents, path.name)
+    try:
+        return contents.metadata, assemble(contents, path.name)
+    except ModelLoadError as error:
+        from napari_sr.models._spandrel import read_with_spandrel
+
+        return contents.metadata, read_with_spandrel(contents, path.name, error)
 
 
 def _checkpoint(path: Path, network: nn.Module) -> Checkpoint:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.errors import InputError
-from napari_sr.models._foreign import ForeignNetwork
+from napari_sr.models._foreign import ForeignNetwork, Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +89,17 @@ class Model:
         if isinstance(network, ForeignNetwork):
             return network.halo(self.card.value_range)
         return halo(network)
+
+    def tiling(self, scale: int) -> Tiling:
+        """Whether an image may be cut for a native scale: without a word, with a warning about seams, or never.
+
+        A program that others wrote has no frame by which its attention would know where a tile lies; if it sees
+        everything, or answers by where a part lies, its tiles do not fit together.
+        """
+        stated: Tiling | None = getattr(self.network(scale), "tiling", "allowed")
+        if stated is None:
+            return "discouraged" if self.halo(scale) is None else "allowed"
+        return stated
 
     def sha256(self, scale: int) -> str | None:
         """SHA-256 of the checkpoint, hexadecimal; None for a model without a file."""
