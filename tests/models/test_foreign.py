@@ -206,3 +206,23 @@ def test_what_looks_at_everything_is_given_everything(tmp_path):
     model = load_model(tmp_path / "all.onnx")
     assert model.halo(2) is None
     assert plan((900, 1100, 3), 2, model, dtype=np.uint8).n_tiles == 1
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".onnx"])
+def test_where_it_must_be_cut_the_run_says_that_seams_may_show(suffix, tmp_path, caplog):
+    """An export of an attention network is not told where its tiles lie, as the model itself is."""
+    export_model(small_model(registry.get("rfdn"), 2), tmp_path / f"all{suffix}")
+    model = load_model(tmp_path / f"all{suffix}")
+    image = np.random.default_rng(0).integers(0, 256, (190, 40, 3), dtype=np.uint8)
+    assert "with seams" in str(plan(image, 2, model, tile=24, measure=False))
+    upscale(image, 2, model, tile=(24, 40))
+    (said,) = [each for each in caplog.messages if "seams" in each]
+    assert said.startswith("all sees more than a tile")
+    assert "tile=None" in said
+
+
+def test_a_program_that_sees_little_is_cut_without_a_word(tmp_path, caplog):
+    model = load_model(scripted(Enlarging(), tmp_path / "theirs.pt"), value_range=1)
+    image = np.random.default_rng(0).integers(0, 256, (90, 80, 3), dtype=np.uint8)
+    upscale(image, 2, model, tile=32)
+    assert "seams" not in caplog.text

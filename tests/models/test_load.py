@@ -11,12 +11,22 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from napari_sr import plan, upscale
 from napari_sr.architectures.bicubic import Bicubic
 from napari_sr.architectures.ecbsr import ECBSR, PlainECBSR
 from napari_sr.architectures.espcn import ESPCN
 from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError, ModelRangeError
 from napari_sr.imaging import imresize
-from napari_sr.models import ModelCard, _catalog, _facts, _home, _load, load_model, save_network
+from napari_sr.models import (
+    Checkpoint,
+    ModelCard,
+    _catalog,
+    _facts,
+    _home,
+    _load,
+    load_model,
+    save_network,
+)
 from napari_sr.models._files import sha256
 
 
@@ -136,6 +146,31 @@ def test_missing_weights_say_what_to_do(weights):
     (weights / "tiny-x3.safetensors").unlink()
     with pytest.raises(ModelNotFoundError, match=r"tiny x3 .* missing; reinstall"):
         load_model("tiny").network(3)
+
+
+def test_a_scale_that_was_not_downloaded_names_the_download(tmp_path, models_home, monkeypatch):
+    """What is here runs; what is not is one line with the command, whoever asks."""
+    path = models_home / "models" / "net-official-x2.safetensors"
+    save_network(path, ESPCN(2, D=4, S=5), "espcn", {"scale": 2, "D": 4, "S": 5})
+    here = Checkpoint(2, path.name, sha256(path), "https://example.org/2.safetensors")
+    absent = Checkpoint(4, "net-official-x4.safetensors", "0" * 64, "https://example.org/4.pth")
+    card = ModelCard(
+        "net-official", "Net", "espcn", "", "Published", "Y", 1.0, checkpoints=(here, absent)
+    )
+    monkeypatch.setattr(_catalog, "_shipped", lambda: (card,))
+    image = np.zeros((8, 9), np.uint8)
+    assert upscale(image, 2, "net-official").shape == (16, 18)
+    command = (
+        r"net-official x4 are not on this machine; run: napari-sr models download net-official"
+    )
+    for ask in (
+        lambda: load_model("net-official").network(4),
+        lambda: upscale(image, 4, "net-official"),
+        lambda: plan(image, 3, "net-official"),
+    ):
+        with pytest.raises(ModelNotFoundError, match=command) as caught:
+            ask()
+        one_line(caught)
 
 
 def test_weights_that_changed_are_refused(weights):
