@@ -59,13 +59,13 @@ def upscale_file(
     progress : callable or None
         Told tiles done and in all; None to stop after the plan.
     """
-    from napari_sr.inference import plan
+    from napari_sr.inference import plan_where_it_runs
     from napari_sr.io import read_image
 
     image = _relabelled(read_image(job.source), settings.axes)
     if (count := image.metadata.get("series", 1)) > 1:
         _log.warning("%s holds %d images; only the first is upscaled", job.source, count)
-    chosen = plan(
+    chosen = plan_where_it_runs(
         image.data,
         settings.scale,
         settings.model,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
+from napari_sr._cluster import active_client
+from napari_sr.cli._count import counted
 from napari_sr.cli._jobs import suffix_of
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import dask.array as da
-    import numpy as np
 
     from napari_sr.inference import Plan
 
@@ -37,10 +37,10 @@ def goes_by_blocks(plan: Plan, data: Any, target: Path) -> bool:
     Returns
     -------
     bool
-        True for lazy inputs and for large results in a format that can be written in blocks.
+        True for lazy inputs, for large results in a format that can be written in blocks, and on a cluster.
     """
     large = plan.bytes_out > LARGE and bool(suffix_of(target, BY_BLOCKS))
-    return large or hasattr(data, "dask")
+    return large or hasattr(data, "dask") or active_client() is not None
 
 
 def by_blocks(plan: Plan, data: Any, progress: Callable[[int, int], None]) -> da.Array:
@@ -62,26 +62,7 @@ def by_blocks(plan: Plan, data: Any, progress: Callable[[int, int], None]) -> da
     """
     import dask.array as da
 
-    from napari_sr.inference import upscale
+    from napari_sr.inference import enlarge_lazily, row_blocks
 
-    lazy = upscale(
-        data if hasattr(data, "dask") else da.from_array(data, name=False),
-        plan.scale,
-        plan.model,
-        plan.axes.letters,
-        plan.device,
-        plan.precision,
-        plan.tile,
-        plan.ensemble,
-        intensity_range=plan.intensity_range,
-    )
-    done, lock = 0, threading.Lock()
-
-    def count(block: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        nonlocal done
-        with lock:
-            done += 1
-            progress(done, lazy.npartitions)
-        return block
-
-    return lazy.map_blocks(count, dtype=lazy.dtype, meta=lazy._meta)
+    image = data if hasattr(data, "dask") else da.from_array(data, name=False)
+    return counted(enlarge_lazily(plan, image, row_blocks), progress)

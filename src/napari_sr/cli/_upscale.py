@@ -7,6 +7,7 @@ import typer
 
 from napari_sr.cli import _options as options
 from napari_sr.cli._batch import Batch, summary
+from napari_sr.cli._cluster import cluster
 from napari_sr.cli._console import print_json
 from napari_sr.cli._edge import FAILED
 from napari_sr.cli._file import Settings
@@ -43,6 +44,13 @@ def upscale(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option("--dask-scheduler", metavar="ADDRESS", help="Run on a dask cluster: tcp://…"),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Run on so many processes of this machine.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Upscale images and write them with their pixel size; intensities and type are kept."""
@@ -60,8 +68,10 @@ def upscale(
         intensity_range=options.parse_range(intensity_range),
     )
     jobs = plan_jobs(inputs, out, readable=READABLE_SUFFIXES, writable=WRITABLE_SUFFIXES)
-    batch = Batch(settings, overwrite, dry_run, _say_nothing if json else typer.echo)
-    outcomes = [batch.do(job, f"[{at}/{len(jobs)}] ") for at, job in enumerate(jobs, start=1)]
+    say = _say_nothing if json else typer.echo
+    batch = Batch(settings, overwrite, dry_run, say)
+    with cluster(scheduler, workers, say):
+        outcomes = [batch.do(job, f"[{at}/{len(jobs)}] ") for at, job in enumerate(jobs, start=1)]
     if json:
         print_json([asdict(outcome) for outcome in outcomes])
     else:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._cluster import computed
 from napari_sr.errors import FileWriteError
 from napari_sr.io._atomic import atomic_path
 from napari_sr.io._tiff_dialects import tiff_options
@@ -106,21 +108,31 @@ def _dialect(path: Path, axes: str, dtype: str, whole: bool) -> str:
 
 
 def _tiles(data: Array, axes: str) -> Iterator[NDArray[Any]]:
-    """Tiles of a lazy array in file order; no more than one row of its blocks is in memory."""
-    for index in np.ndindex(*data.shape[: axes.index("Y")]):
-        for rows in _bands(data[index]):
-            for x in range(0, rows.shape[1], TILE):
-                yield np.ascontiguousarray(rows[:, x : x + TILE])
+    """Tiles of a lazy array in file order; no more than a few rows of its blocks are in memory."""
+    planes: list[Any] = [data[index] for index in np.ndindex(*data.shape[: axes.index("Y")])]
+    # All planes in one go, lest a cluster has nothing to do at the end of each.
+    rows = computed(part for plane in planes for part in _parts(plane))
+    for plane in planes:
+        for band in _bands(islice(rows, len(plane.chunks[0]))):
+            for x in range(0, band.shape[1], TILE):
+                yield np.ascontiguousarray(band[:, x : x + TILE])
 
 
-def _bands(plane: Any) -> Iterator[NDArray[Any]]:
-    """Rows of tiles, each block of the lazy plane being computed once though they don't align."""
-    stop, held = 0, np.empty((0, *plane.shape[1:]), plane.dtype)
+def _parts(plane: Any) -> Iterator[Any]:
+    """The rows of blocks of a plane."""
+    stop = 0
     for height in plane.chunks[0]:
         start, stop = stop, stop + height
-        held = np.concatenate([held, np.asarray(plane[start:stop])])
+        yield plane[start:stop]
+
+
+def _bands(parts: Iterator[NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """Rows of tiles, each block of the lazy plane being computed once though they don't align."""
+    held = next(parts)
+    for part in parts:
         while len(held) >= TILE:
             yield held[:TILE]
             held = held[TILE:]
-    if len(held):
-        yield held
+        held = np.concatenate([held, part])
+    for start in range(0, len(held), TILE):
+        yield held[start : start + TILE]
