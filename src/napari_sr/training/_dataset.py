@@ -12,6 +12,7 @@ from torch import Tensor
 
 from napari_sr.errors import RecipeError
 from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
+from napari_sr.training._degrade import Degradation
 from napari_sr.training._pixels import PixelStore, random_corners
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class TrainingData:
         Large pixels per small pixel.
     colour : {"Y", "RGB", "grey"}
         What the network sees.
+    degradation : Degradation, optional
+        How small images come about; by MATLAB's bicubic if left out.
 
     Raises
     ------
@@ -51,30 +54,38 @@ class TrainingData:
         If there are no images.
     """
 
-    def __init__(self, images: Sequence[NDArray[np.generic]], scale: int, colour: Colour) -> None:
+    def __init__(
+        self,
+        images: Sequence[NDArray[np.generic]],
+        scale: int,
+        colour: Colour,
+        degradation: Degradation | None = None,
+    ) -> None:
         if not images:
             raise RecipeError("there are no images to train on: data.train names an empty folder")
-        self.scale, self.colour = scale, colour
+        self.scale, self.colour, self.degradation = scale, colour, degradation
         pairs = [_shrink(image, scale, colour) for image in images]
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
 
     def draw(self, stage: Stage, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A batch of patches, float32 in [0, 1]: ``(N, C, p, p)`` and ``(N, C, s*p, s*p)``."""
+        margin = self.degradation.margin if self.degradation else 0
+        side = stage.patch + 2 * margin
         smallest = int(min(self.small.height.min(), self.small.width.min()))
-        if smallest < stage.patch:
+        if smallest < side:
             raise RecipeError(
-                f"patches of {stage.patch} pixels do not fit: the smallest image is {smallest} wide at 1/{self.scale}"
+                f"patches of {side} pixels do not fit: the smallest image is {smallest} wide at 1/{self.scale}"
             )
-        corners = random_corners(
-            self.small.height, self.small.width, stage.batch, stage.patch, generator
-        )
-        small = self.small.patches(corners, stage.patch)
-        large = self.large.patches(corners, stage.patch, self.scale)
-        return self._values(small), self._values(large)
+        corners = random_corners(self.small.height, self.small.width, stage.batch, side, generator)
+        large = self._values(self.large.patches(corners, side, self.scale))
+        if self.degradation is None:
+            return self._values(self.small.patches(corners, side)), large
+        small, large = self.degradation(large, generator)
+        return _inner(small, margin), _inner(large, margin * self.scale)
 
     def pairs(self) -> list[Pair]:
-        """Every whole image, for validation."""
+        """Every whole image, for validation; degraded, if they are, in the same way every time."""
         both = (
             [
                 self._values(store.image(i).permute(2, 0, 1)[None])
@@ -82,7 +93,10 @@ class TrainingData:
             ]
             for i in range(len(self.small))
         )
-        return [Pair(small, large) for small, large in both]
+        if self.degradation is None:
+            return [Pair(small, large) for small, large in both]
+        generator = torch.Generator().manual_seed(0)
+        return [Pair(*self.degradation(large, generator)) for _, large in both]
 
     def _values(self, pixels: Tensor) -> Tensor:
         values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
@@ -112,10 +126,16 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     n_out = min(recipe.data.held_out, len(images) // 2)
     held = set(np.linspace(0, len(images) - 1, n_out, dtype=int).tolist()) if n_out else set()
     scale, colour = recipe.model.scale, recipe.model.colour
-    train = TrainingData([im for i, im in enumerate(images) if i not in held], scale, colour)
+    degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
+    seen = [im for i, im in enumerate(images) if i not in held]
+    train = TrainingData(seen, scale, colour, degradation)
     # Without room for a split, the images themselves tell at least whether it learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
-    return train, TrainingData(tests, scale, colour)
+    return train, TrainingData(tests, scale, colour, degradation)
+
+
+def _inner(images: Tensor, margin: int) -> Tensor:
+    return images[..., margin:-margin, margin:-margin]
 
 
 def _read(path: Path, colour: Colour) -> NDArray[np.generic]:

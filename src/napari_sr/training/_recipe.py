@@ -47,6 +47,32 @@ class DataRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class DegradationRecipe:
+    """How small images come about, if not by bicubic alone; each pair is the limits between which a patch draws.
+
+    White is 1. As it stands, nothing happens.
+    """
+
+    blur: tuple[float, float] = (0.0, 0.0)
+    """Standard deviation of the point spread function, a Gaussian, in small pixels."""
+    photons: tuple[float, float] = (0.0, 0.0)
+    """Photons at white: shot noise has the variance light / photons. 0: no shot noise."""
+    read_noise: tuple[float, float] = (0.0, 0.0)
+    """Standard deviation of the camera's Gaussian noise."""
+    offset: tuple[float, float] = (0.0, 0.0)
+    """Pedestal that the camera adds, under the large image as well."""
+    gain: tuple[float, float] = (1.0, 1.0)
+    """Factor on the scene, of the small and the large image."""
+    gamma: tuple[float, float] = (1.0, 1.0)
+    """Exponent of the scene, of the small and the large image."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is asked for."""
+        return self != DegradationRecipe()
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A part of the run with patches and batches of one size."""
 
@@ -109,6 +135,7 @@ class Recipe:
     stage: tuple[Stage, ...]
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
     optimisation: OptimisationRecipe = field(default_factory=OptimisationRecipe)
+    degradation: DegradationRecipe = field(default_factory=DegradationRecipe)
     folder: Path = field(default_factory=Path)
     """Where the recipe lies; relative paths in it start here."""
 
@@ -141,7 +168,8 @@ def read_recipe(path: Path | str, **overrides: str) -> Recipe:
     Parameters
     ----------
     path : path
-        A TOML file with the tables ``[model]``, ``[data]``, ``[[stage]]``, ``[schedule]`` and ``[optimisation]``.
+        A TOML file with the tables ``[model]``, ``[data]``, ``[[stage]]``, ``[schedule]``, ``[optimisation]`` and
+        ``[degradation]``.
     **overrides : str
         Replace ``data_train``, the folder of images, or ``model_init``, the weights to start from.
 
@@ -177,6 +205,12 @@ def _check(recipe: Recipe, where: str) -> None:
         )
     if restarts and len(restarts) != max(len(periods), 1):
         raise RecipeError(f"{where}: needs one entry of restarts a period")
+    for key in dataclasses.fields(recipe.degradation):
+        low, high = getattr(recipe.degradation, key.name)
+        if not 0 <= low <= high:
+            raise RecipeError(
+                f"{where}: degradation.{key.name} needs two numbers from 0 upwards, the lower one first"
+            )
     if recipe.model.scale < 1:
         raise RecipeError(f"{where}: model.scale must be 1 or more")
 
