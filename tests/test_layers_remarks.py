@@ -68,3 +68,23 @@ def test_the_layer_keeps_what_was_remarked(monkeypatch):
     assert remarks
     assert all("memory ran out" in remark for remark in remarks)
     np.testing.assert_array_equal(upscaled.data, expected)
+
+
+def test_the_layer_tells_for_how_many_pixels_bicubic_stands_in_and_why(monkeypatch):
+    network = load_model("ecbsr").network(2)
+    forward = type(network).forward
+
+    def astray(self, x):
+        y = forward(self, x)
+        y[..., 20:22, 40:42] = 1e6
+        y[..., 60:62, 80:84] = float("nan")
+        return y
+
+    monkeypatch.setattr(type(network), "forward", astray)
+    image = np.random.default_rng(0).integers(100, 150, (50, 50)).astype(np.uint8)
+    upscaled = upscale_layer(napari.layers.Image(image), 2, "ecbsr", tile=None)
+    told = upscaled.metadata["napari_sr"]["replaced"]
+    assert told == {"pixels": 3, "why": {"far outside the range": 1, "not finite": 2}}
+    assert "3 pixels" in upscaled.metadata["napari_sr"]["remarks"][0]
+    healthy = upscale_layer(napari.layers.Image(image), 2, "bicubic")
+    assert healthy.metadata["napari_sr"]["replaced"] == {"pixels": 0, "why": {}}

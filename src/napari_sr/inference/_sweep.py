@@ -75,7 +75,8 @@ class Sweep:
         if self._tally.pixels:
             self._say(
                 f"bicubic stands in for {self._tally.pixels} pixels where {self._plan.model_id} "
-                "strayed from the image (hot pixels, noise or fine patterns)"
+                f"strayed from the image, as hot pixels, noise or fine patterns make it: {self._tally.why}",
+                replaced=self._tally.reasons,
             )
 
     def _enlarge(self, tiles: Iterable[Tile]) -> Iterator[Progress]:
@@ -102,7 +103,7 @@ class Sweep:
 
     def _look(self, frame: int) -> Iterator[Progress]:
         """Let the networks learn the statistics of an image, if they need them and do not see all of it at once."""
-        counted = self._tally.pixels
+        counted = self._tally.reasons.copy()
         for number in range(self._plan.looks):
             yield from self._observe(frame)
             changes = [statistics.stop() for statistics in self._statistics]
@@ -110,7 +111,7 @@ class Sweep:
                 spared = self._plan.looks - number - 1
                 self._left -= spared * len(self._look_tiles(frame))
                 break
-        self._tally.pixels = counted
+        self._tally.reasons = counted
 
     def _look_tiles(self, frame: int) -> list[Tile]:
         bounds = self._source.bounds
@@ -166,10 +167,10 @@ class Sweep:
                 "tiles; tile=None gives it the whole image"
             )
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, **facts: object) -> None:
         if text not in self._said:
             self._said.add(text)
-            _log.warning(text)
+            _log.warning(text, extra=facts)
 
 
 def _smaller(plan: Plan, say: Callable[[str], None]) -> Plan:

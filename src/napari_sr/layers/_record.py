@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,8 @@ def run_record(source: str, plan: Plan, remarks: Sequence[str] = ()) -> dict[str
     dict
         With the keys ``source`` (name), ``model`` (id), ``sha256`` (of each checkpoint by its native scale),
         ``scale`` (Y, X), ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X), ``tile_mode``,
-        ``halo``,
-        ``device``, ``precision``, ``ensemble``, ``remarks`` and ``versions``.
+        ``halo``, ``device``, ``precision``, ``ensemble``, ``remarks``, ``replaced`` (input pixels for which bicubic
+        stands in: ``pixels`` in all, and ``why``, their numbers by the reason) and ``versions``.
     """
     return {
         "source": source,
@@ -50,9 +51,18 @@ def run_record(source: str, plan: Plan, remarks: Sequence[str] = ()) -> dict[str
         "device": plan.device,
         "precision": plan.precision,
         "ensemble": plan.ensemble,
-        "remarks": list(remarks),
+        "remarks": [str(remark) for remark in remarks],
+        "replaced": _replaced(remarks),
         "versions": {
             "napari-sr": __version__,
             **{name: metadata.version(name) for name in _PACKAGES},
         },
     }
+
+
+def _replaced(remarks: Sequence[str]) -> dict[str, Any]:
+    """What the guard counted."""
+    total: Counter[str] = Counter()
+    for remark in remarks:
+        total.update(getattr(remark, "replaced", {}))
+    return {"pixels": total.total(), "why": {reason: n for reason, n in total.items() if n}}

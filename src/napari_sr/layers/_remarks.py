@@ -5,12 +5,32 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-__all__ = ["listening"]
+__all__ = ["Remark", "listening"]
+
+
+class Remark(str):
+    """One line, and what it counts.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    replaced : mapping
+        Input pixels for which bicubic stands in, by the reason.
+    """
+
+    replaced: Mapping[str, int]
+
+    def __new__(cls, text: str, replaced: Mapping[str, int] | None = None) -> Self:
+        """A text with a count."""
+        remark = super().__new__(cls, text)
+        remark.replaced = dict(replaced or {})
+        return remark
 
 
 class _Collector(logging.Handler):
@@ -21,7 +41,8 @@ class _Collector(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread == self._thread:  # another run in another thread has its own
-            self._remarks.append(record.getMessage())
+            replaced = getattr(record, "replaced", None)
+            self._remarks.append(Remark(record.getMessage(), replaced))
 
 
 @contextmanager

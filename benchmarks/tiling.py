@@ -1,0 +1,191 @@
+"""How alike tiled and whole images are, and what that costs, for networks that look at the whole image.
+
+    python benchmarks/tiling.py [FOLDER] [--only WORD ...] [--rows 448 --columns 96] [--images 14]
+
+FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/`` and ``data/benchmarks/Set14``. The strips in
+the middle of Set14's images are the input, since its small images are hardly larger than one window. Every result goes
+to ``runs/tiling.jsonl`` at once, and a run goes on where the last one stopped; the table is made of all of them
+and put into ``docs/tiling.md``. Costs are ratios of processor time within one run, which other work on the machine
+hardly changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import alternatives
+import numpy as np
+
+from napari_sr.evaluation import read_rgb
+from napari_sr.inference import TorchRunner, plan, run
+from napari_sr.models import load_model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_sr.inference import Plan
+    from napari_sr.models import Model
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "runs" / "tiling.jsonl"
+PAGE = ROOT / "docs" / "tiling.md"
+BEGIN, END = "<!-- benchmarks/tiling.py -->", "<!-- end -->"
+NETWORKS = {
+    "IMDN": "imdn/IMDN_x4.pth",
+    "RFDN": "rfdn/RFDN_AIM.pth",
+    "RLFN-S": "rlfn/rlfn_s_x4.pth",
+    "RLFN (NTIRE)": "rlfn/rlfn_ntire_x4.pth",
+    "BSRN": "bsrn/net_g_BSRN_x4.pth",
+    "BSRN-S": "bsrn/net_g_BSRN-S.pth",
+    "RepRFN": "reprfn/reprfn_ntire_x4.pth",
+    "SAFMN (NTIRE)": "safmn/team15_SAFMN.pth",
+}
+TILES = (64, 128, 256)
+WAYS = ("plain", "seamless", "exact")
+
+
+def main() -> None:
+    """Measure what is not measured yet, and write the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared")
+    parser.add_argument("--only", nargs="*", default=list(NETWORKS), help="names of networks")
+    parser.add_argument("--rows", type=int, default=448)
+    parser.add_argument("--columns", type=int, default=96)
+    parser.add_argument("--images", type=int, default=14, help="so many of Set14")
+    arguments = parser.parse_args()
+    rows = known()
+    done = {(row["network"], row["image"]) for row in rows}
+    for path in sorted((arguments.folder / "data/benchmarks/Set14/HR").iterdir())[
+        : arguments.images
+    ]:
+        strip = middle(read_rgb(path), arguments.rows, arguments.columns)
+        for name in arguments.only:
+            if (name, path.stem) not in done:
+                model = load_model(arguments.folder / "checkpoints" / NETWORKS[name])
+                for row in measure(model, strip):
+                    keep(rows, {"network": name, "image": path.stem, **row})
+    write(rows)
+
+
+def middle(image: NDArray[Any], rows: int, columns: int) -> NDArray[np.float32]:
+    """The middle of an image, at most so large."""
+    top, left = (max(0, (n - m) // 2) for n, m in zip(image.shape, (rows, columns), strict=False))
+    return image[top : top + rows, left : left + columns].astype(np.float32) / 255
+
+
+def measure(model: Model, image: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
+    """Differences in grey levels of 255 and seconds of the processor, for every tile size and way to cut."""
+    whole, _ = timed(planned(model, image, None), image)
+    if model.network(4).statistics_layers > 1:
+        yield from alternatives.measure(model.network(4), model.card.value_range, image)
+    for tile in TILES:
+        for way in WAYS:
+            made = planned(model, image, tile, "seamless" if way == "plain" else way)
+            if made.n_tiles == 1:
+                continue
+            cut, taken = timed(made, image, framed=way != "plain")
+            difference = (cut - whole) * 255
+            yield {
+                "tile": tile,
+                "way": way,
+                "largest": float(np.abs(difference).max()),
+                "square": float(np.square(difference, dtype=np.float64).mean()),
+                "seconds": taken,
+            }
+
+
+def planned(model: Model, image: NDArray[Any], tile: int | None, mode: str = "seamless") -> Plan:
+    """A plan that runs tile by tile."""
+    made = plan(image, 4, model, tile=tile, tile_mode=mode, device="cpu", measure=False)
+    return replace(made, batch=1)
+
+
+def timed(made: Plan, image: NDArray[Any], framed: bool = True) -> tuple[NDArray[Any], float]:
+    """Result of a plan, and the processor's seconds; tiles that are not framed are images of their own."""
+    if framed:
+        started = time.process_time()
+        result = finished(run(made, image))
+        return result, time.process_time() - started
+    with patch.object(TorchRunner, "_frame", lambda *_: None):
+        return timed(replace(made, statistics_layers=0), image)
+
+
+def finished(steps: Any) -> NDArray[Any]:
+    """What a run returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: NDArray[Any] = end.value
+            return result
+
+
+def known() -> list[dict[str, Any]]:
+    """What was measured before."""
+    if not RESULTS.exists():
+        return []
+    return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
+
+
+def keep(rows: list[dict[str, Any]], row: dict[str, Any]) -> None:
+    """Add a result to the list and to the file."""
+    rows.append(row)
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+    print(row, flush=True)
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Put the tables into the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    text = "\n".join([BEGIN, "", *differences(rows), "", *alternatives.table(rows), "", END])
+    PAGE.write_text(before + text + rest.partition(END)[2], encoding="utf-8")
+
+
+def differences(rows: list[dict[str, Any]]) -> list[str]:
+    """The table of tile sizes."""
+    groups: dict[tuple[str, int], dict[str, list[dict[str, Any]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for row in rows:
+        if "tile" in row:
+            groups[row["network"], row["tile"]][row["way"]].append(row)
+    lines = [
+        "| network | tile | images | plain | seamless | cost | exact | cost |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {tile} | {len(group['exact'])} | {cells(group)} |"
+        for name in NETWORKS
+        for tile in TILES
+        if (group := groups.get((name, tile)))
+    ]
+    return lines
+
+
+def cells(group: dict[str, list[dict[str, Any]]]) -> str:
+    """Largest and RMS difference of each way, and its time relative to plain tiles."""
+    cost = {way: sum(row["seconds"] for row in group[way]) for way in WAYS}
+    parts = []
+    for way in WAYS:
+        largest = max(row["largest"] for row in group[way])
+        rms = np.mean([row["square"] for row in group[way]]) ** 0.5
+        parts.append(f"{largest:.2g} / {rms:.2g}")
+        if way != "plain":
+            parts.append(f"{cost[way] / cost['plain']:.2f}")
+    return " | ".join(parts)
+
+
+if __name__ == "__main__":
+    main()
