@@ -10,6 +10,7 @@ import zarr
 from napari.components import ViewerModel
 
 from napari_sr import upscale
+from napari_sr.errors import InputError
 from napari_sr.layers import snapshot, upscale_layer, upscale_snapshot_steps, visible_part
 from napari_sr.layers._visible import compute_visible
 
@@ -117,3 +118,40 @@ def test_the_view_is_that_of_the_viewer(stack):
     viewer.dims.order = (0, 2, 1, 3)
     viewer.dims.set_point(2, 7)
     assert visible_part(viewer.dims, layer) == (None, 7, None)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "dask"])
+@pytest.mark.parametrize("scale", [2, 2.5])
+def test_the_result_can_be_the_finest_level_of_a_pyramid(kind, scale):
+    image = np.random.default_rng(0).integers(0, 255, (64, 48)).astype(np.uint8)
+    levels = [image, image[::2, ::2], image[::4, ::4]]
+    given = [da.from_array(each, chunks=20) for each in levels] if kind == "dask" else levels
+    layer = napari.layers.Image(
+        given,
+        multiscale=True,
+        contrast_limits=(0, 200),
+        scale=(3, 2),
+        translate=(10, -4),
+        rotate=30,
+    )
+    upscaled = upscale_layer(layer, scale, "bicubic", pyramid=True)
+    assert upscaled.multiscale
+    assert len(upscaled.data) == 4
+    assert isinstance(upscaled.data[0], da.Array)
+    np.testing.assert_array_equal(upscaled.data[0], upscale(image, scale, "bicubic"))
+    for new, old in zip(list(upscaled.data)[1:], levels, strict=True):
+        np.testing.assert_array_equal(new, old)
+    # The same picture in the world: corners of corner pixels of the finest level.
+    for corner in ((-0.5, -0.5), (63.5, 47.5)):
+        finer = (np.array(corner) + 0.5) * scale - 0.5
+        np.testing.assert_allclose(upscaled.data_to_world(finer), layer.data_to_world(corner))
+    assert upscaled.metadata["napari_sr"]["model"] == "bicubic"
+    assert list(upscaled.contrast_limits) == [0, 200]
+
+
+def test_a_pyramid_needs_levels_and_a_scale(stack):
+    with pytest.raises(InputError, match="is not multiscale"):
+        upscale_layer(napari.layers.Image(stack), 2, "bicubic", pyramid=True)
+    levels = napari.layers.Image([stack, stack[:, ::2, ::2]], multiscale=True)
+    with pytest.raises(InputError, match="scale above 1"):
+        upscale_layer(levels, 1, "bicubic", pyramid=True)

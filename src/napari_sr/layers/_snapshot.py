@@ -37,6 +37,13 @@ class LayerSnapshot:
     """Keyword arguments of `napari.layers.Image` that would make the layer again."""
     contrast_limits_range: tuple[float, float]
     """How far the contrast slider reaches."""
+    coarser: tuple[Any, ...] = ()
+    """The other levels of a multiscale layer."""
+
+    @property
+    def multiscale(self) -> bool:
+        """Whether the layer has levels."""
+        return bool(self.coarser)
 
     @property
     def lazy(self) -> bool:
@@ -79,7 +86,13 @@ class LayerSnapshot:
         return tuple(max(1, round(size * factor)) for size, factor in shape)
 
     def layer(
-        self, data: Any, scale: Sequence[float], *, suffix: str, record: dict[str, Any]
+        self,
+        data: Any,
+        scale: Sequence[float],
+        *,
+        suffix: str,
+        record: dict[str, Any],
+        pyramid: bool = False,
     ) -> Image:
         """The upscaled layer: as this one, at the same place in the world, of finer pixels.
 
@@ -93,6 +106,8 @@ class LayerSnapshot:
             Appended to the name.
         record : dict
             Stored in the metadata as ``"napari_sr"``; that of an earlier run goes into it as ``"previous"``.
+        pyramid : bool
+            Whether the levels of this layer follow below the new one.
 
         Returns
         -------
@@ -106,8 +121,9 @@ class LayerSnapshot:
             **_placed(self.attributes, self.factors(scale)),
             "name": f"{self.name} {suffix}",
             "metadata": self._metadata(record),
+            "multiscale": pyramid,
         }
-        layer = Image(data, **attributes)
+        layer = Image([data, self.data, *self.coarser] if pyramid else data, **attributes)
         layer.contrast_limits_range = self.contrast_limits_range
         layer.contrast_limits = self.attributes["contrast_limits"]
         return layer
@@ -152,13 +168,14 @@ def snapshot(layer: Layer | None) -> LayerSnapshot:
         axes=layer_axes(tuple(layer.axis_labels), rgb=bool(layer.rgb)),
         attributes=_reusable(attributes),
         contrast_limits_range=tuple(layer.contrast_limits_range),
+        coarser=tuple(layer.data[1:]) if layer.multiscale else (),
     )
 
 
 def _reusable(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a layer's state makes sense for one that has no pyramid."""
+    """What of a layer's state makes sense for one of other levels."""
     kept = {key: value for key, value in attributes.items() if key != "locked_data_level"}
-    return {**kept, "multiscale": False, "metadata": dict(kept.get("metadata") or {})}
+    return {**kept, "metadata": dict(kept.get("metadata") or {})}
 
 
 def _placed(attributes: Mapping[str, Any], factors: Sequence[float]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr.errors import InputError
 from napari_sr.layers._record import run_record
 from napari_sr.layers._remarks import listening
 from napari_sr.layers._snapshot import LayerSnapshot, snapshot
@@ -104,6 +105,7 @@ def upscale_snapshot_steps(
     model: str | Path | Model = "ecbsr",
     *,
     lazy: bool = True,
+    pyramid: bool = False,
     view: View | None = None,
     plan: Plan | None = None,
     **options: Any,
@@ -119,6 +121,9 @@ def upscale_snapshot_steps(
     lazy : bool
         Whether dask and Zarr layers give a dask layer, computed where it is looked at; otherwise all is computed
         now.
+    pyramid : bool
+        Whether the result is a multiscale layer, the upscaled image being its finest level and the levels of the
+        source the others; lazy whatever the source's data are.
     view : View, optional
         What of a dask layer is computed beforehand, because it will be looked at first.
     plan : Plan, optional
@@ -128,19 +133,28 @@ def upscale_snapshot_steps(
     -------
     generator
         As that of `upscale_layer_steps`.
+
+    Raises
+    ------
+    InputError
+        If a pyramid is wanted of a layer that is not multiscale.
     """
     from napari_sr.inference import run, upscale
 
+    if pyramid:
+        _check_pyramid(source, scale)
     plan = plan or plan_snapshot(source, scale, model, **options)
     remarks: list[str] = []
     with listening(remarks):
-        if lazy and source.lazy:
-            data = upscale(source.data, scale, model, axes=source.axes, **options)
-            data = (yield from compute_visible(data, view)) if view is not None else data
+        if lazy and (source.lazy or pyramid):
+            data = upscale(_in_chunks(source), scale, model, axes=source.axes, **options)
+            # Of a pyramid napari shows a coarser level first.
+            if view is not None and not pyramid:
+                data = yield from compute_visible(data, view)
         else:
             data = yield from run(plan, np.asarray(source.data))
     record = run_record(source.name, plan, remarks)
-    return source.layer(data, plan.scale, suffix=_suffix(plan), record=record)
+    return source.layer(data, plan.scale, suffix=_suffix(plan), record=record, pyramid=pyramid)
 
 
 def plan_snapshot(
@@ -172,3 +186,20 @@ def _suffix(plan: Plan) -> str:
     """Of the new layer's name, such as ``"×2 ecbsr"`` or ``"×1.5×2 ecbsr"``."""
     factors = dict.fromkeys(f"×{factor:g}" for factor in plan.scale)
     return f"{''.join(factors)} {plan.model_id}"
+
+
+def _in_chunks(source: LayerSnapshot) -> Any:
+    """The data as an array that can be computed in parts."""
+    import dask.array as da
+
+    return source.data if source.lazy else da.from_array(np.asarray(source.data), name=False)
+
+
+def _check_pyramid(source: LayerSnapshot, scale: float | Sequence[float]) -> None:
+    if not source.multiscale:
+        raise InputError(
+            f"'{source.name}' is not multiscale, so the result cannot be its new finest level; "
+            "leave out pyramid=True"
+        )
+    if max(np.ravel(scale)) <= 1:
+        raise InputError("a new finest level needs a scale above 1")

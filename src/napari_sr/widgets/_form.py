@@ -16,6 +16,8 @@ from napari_sr.widgets._texts import LABELS, TOOLTIPS
 if TYPE_CHECKING:
     from napari.components import LayerList
 
+    from napari_sr.layers import LayerSnapshot
+
 __all__ = ["UpscaleForm"]
 
 
@@ -44,6 +46,8 @@ class UpscaleForm(QWidget):
         self.lazy = QCheckBox(LABELS["lazy"], self)
         self.lazy.setToolTip(TOOLTIPS["lazy"])
         self.lazy.setChecked(True)
+        self.pyramid = QCheckBox(LABELS["pyramid"], self)
+        self.pyramid.setToolTip(TOOLTIPS["pyramid"])
         self._arrange()
         self._connect()
         self._describe_model()
@@ -58,6 +62,21 @@ class UpscaleForm(QWidget):
             "tile": self.tile.value,
         }
 
+    def show_choices(self, source: LayerSnapshot) -> None:
+        """Show those choices that make sense for a layer."""
+        self.lazy.setVisible(source.lazy)
+        self.pyramid.setVisible(source.multiscale)
+
+    def wants_pyramid(self, source: LayerSnapshot) -> bool:
+        """Whether the result shall be the finest level of a multiscale layer."""
+        return source.multiscale and self.pyramid.isChecked()
+
+    def is_lazy(self, source: LayerSnapshot) -> bool:
+        """Whether the result will be computed where it is looked at."""
+        if source.lazy:
+            return self.lazy.isChecked()
+        return self.wants_pyramid(source)
+
     def _arrange(self) -> None:
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
@@ -69,6 +88,7 @@ class UpscaleForm(QWidget):
         form.addRow(LABELS["device"], self.device)
         form.addRow(LABELS["tile"], self.tile)
         form.addRow(self.lazy)
+        form.addRow(self.pyramid)
 
     def _connect(self) -> None:
         self.layer.target_changed.connect(self.changed)
@@ -79,6 +99,7 @@ class UpscaleForm(QWidget):
             self.device.currentIndexChanged,
             self.tile.currentIndexChanged,
             self.lazy.toggled,
+            self.pyramid.toggled,
         ):
             signal.connect(self._on_changed)
 

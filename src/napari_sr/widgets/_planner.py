@@ -82,8 +82,8 @@ class Planner(QObject):
             self.planned.emit(sentence(error))
             return
         self.planned.emit(f"{_result(source, self._form.scale.value)}\n{NOTES['planning']}")
-        self._form.lazy.setVisible(source.lazy)
-        self._lazy = source.lazy and self._form.lazy.isChecked()
+        self._form.show_choices(source)
+        self._lazy = self._form.is_lazy(source)
         self._job = _PLANNING.submit(Job(partial(_steps, source, self._form.options)))
         self._looking.start()
 

@@ -12,6 +12,7 @@ LABELS = {
     "device": "Device",
     "tile": "Tile",
     "lazy": "Compute only where I look",
+    "pyramid": "Add as new finest level",
     "upscale": "Upscale",
     "cancel": "Cancel",
     "cancelling": "Cancelling…",
@@ -34,6 +35,8 @@ TOOLTIPS = {
     "The result does not depend on it.",
     "lazy": "Adds the result at once and computes each plane when it is shown, for images that do not fit "
     "into memory. Otherwise the whole result is computed now.",
+    "pyramid": "The result is a multiscale layer: the upscaled image, computed where you zoom in, above the levels "
+    "that the layer has. Otherwise it has one level.",
     "upscale": "Add an upscaled copy of the layer above it ({shortcut}).",
     "cancel": "Stop after the current tile; nothing is added ({shortcut}).",
 }

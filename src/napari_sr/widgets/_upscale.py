@@ -75,7 +75,12 @@ class UpscaleWidget(QWidget):
             return
         active = self._layers.selection.active
         view = visible_part(self._dims, layer) if source.lazy else None
-        options = {"lazy": self.form.lazy.isChecked(), "view": view, "plan": self.planner.plan}
+        options = {
+            "lazy": self.form.is_lazy(source),
+            "pyramid": self.form.wants_pyramid(source),
+            "view": view,
+            "plan": self.planner.plan,
+        }
         run = UpscaleRun(layer, active, source, **options, **self.form.options)
         self._runs.append(run)
         run.start()
@@ -139,7 +144,8 @@ class UpscaleWidget(QWidget):
 
 def _success(result: Image, elapsed: float) -> str:
     """A note about a new layer; how to keep the window alive while napari computes more of a lazy one."""
-    if isinstance(result.data, np.ndarray):
+    finest = result.data[0] if result.multiscale else result.data
+    if isinstance(finest, np.ndarray):
         return NOTES["done"].format(name=result.name, seconds=describe_seconds(elapsed))
     hint = "" if get_settings().experimental.async_ else NOTES["asynchronous"]
     return NOTES["lazy_done"].format(name=result.name) + hint
