@@ -16,13 +16,36 @@ WAYS = tuple(product((False, True), repeat=3))
 """Whether to flip Y, flip X, and then swap Y and X."""
 
 
+class Turned:
+    """Gives a runner turned windows, and turns its answers back.
+
+    Parameters
+    ----------
+    runner : Runner
+        What runs.
+    way : tuple of bool
+        One of `WAYS`.
+    """
+
+    def __init__(self, runner: Runner, way: tuple[bool, ...]) -> None:
+        self.scale = runner.scale
+        self._runner, self._way = runner, way
+
+    def __call__(self, batch: Tensor, place: Place) -> Tensor:
+        """Enlarge windows."""
+        up, left, swap = self._way
+        window = batch.shape[-2], batch.shape[-1]
+        answer = self._runner(_turn(batch, up, left, swap), _turned(place, window, up, left, swap))
+        return _turn_back(answer, up, left, swap)
+
+
 class Ensemble:
     """Averages a runner over the eight symmetries of the square.
 
     Parameters
     ----------
     runners : sequence of Runner
-        One for each of `WAYS`: the same network, but a turned image has statistics of its own.
+        One `Turned` for each of `WAYS`: the same network, but a turned image has statistics of its own.
 
     References
     ----------
@@ -31,15 +54,11 @@ class Ensemble:
 
     def __init__(self, runners: Sequence[Runner]) -> None:
         self.scale = runners[0].scale
-        self._runners = tuple(zip(runners, WAYS, strict=True))
+        self._runners = tuple(runners)
 
     def __call__(self, batch: Tensor, place: Place) -> Tensor:
         """Enlarge windows."""
-        window = batch.shape[-2], batch.shape[-1]
-        answers = (
-            _turn_back(runner(_turn(batch, *way), _turned(place, window, *way)), *way)
-            for runner, way in self._runners
-        )
+        answers = (runner(batch, place) for runner in self._runners)
         total = next(answers)
         for answer in answers:
             total = total + answer

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
+from napari_sr.inference._arrays import is_lazy
 from napari_sr.inference._plan import TileMode
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ def parse_tile_mode(mode: str) -> TileMode:
             chosen: TileMode = known
             return chosen
     raise InputError(f"tile_mode must be {' or '.join(get_args(TileMode))}, not {mode!r}")
+
+
+def check_whole(image: Any, option: str, uncertainty: bool = False) -> None:
+    if is_lazy(image):
+        raise InputError(f"{option} needs the whole image in memory; pass numpy.asarray(image)")
+    if uncertainty:
+        raise InputError("there is no uncertainty of an isotropic stack; choose one of the two")
 
 
 def parse_range(given: tuple[float, float] | None) -> tuple[float, float] | None:

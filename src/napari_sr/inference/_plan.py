@@ -64,6 +64,10 @@ class Plan:
     """Layers that use statistics of the whole image; where it is cut, they are gathered before."""
     tile_mode: TileMode = "seamless"
     """How well those statistics must have settled."""
+    sides: tuple[Plan, ...] = ()
+    """How XZ and YZ slices of the enlarged stack are enlarged along Z afterwards; empty unless it becomes isotropic."""
+    uncertainty: bool = False
+    """Whether the standard deviation over the ensemble is wanted, too."""
     memory: int | None = None
     """Estimated bytes needed beside input and output; None if unknown."""
     seconds: float | None = None
@@ -87,6 +91,8 @@ class Plan:
     @property
     def out_axes(self) -> Axes:
         """Letters and shape of the output."""
+        if self.sides:
+            return replace(self.axes, shape=self.sides[0].out_shape)
         height, width = (
             output_length(n, f) for n, f in zip(self.axes.size, self.scale, strict=True)
         )
@@ -101,6 +107,11 @@ class Plan:
     def bytes_out(self) -> int:
         """Bytes of the output."""
         return math.prod(self.out_shape) * self.dtype.itemsize
+
+    @property
+    def z_scale(self) -> float:
+        """Output planes per input plane."""
+        return self.sides[0].scale[0] if self.sides else 1.0
 
     @property
     def frames(self) -> int:
@@ -153,7 +164,9 @@ class Plan:
 
     @property
     def n_tiles(self) -> int:
-        """Tiles of the whole stack; 0 where nothing is to be enlarged."""
+        """Tiles of the whole stack, those of its sides included; 0 where nothing is to be enlarged."""
+        if self.sides:
+            return sum(part.n_tiles for part in (replace(self, sides=()), *self.sides))
         if not self.passes:
             return 0
         whole = [Span(0, n) for n in self.axes.size]
@@ -162,6 +175,8 @@ class Plan:
     @property
     def steps(self) -> int:
         """Tiles to be run, at most: those that are looked at, and those that are enlarged."""
+        if self.sides:
+            return sum(part.steps for part in (replace(self, sides=()), *self.sides))
         return self.n_tiles + (self.looks * self.look.n_tiles if self.looks else 0)
 
     def __str__(self) -> str:
@@ -169,7 +184,9 @@ class Plan:
         scale = "x".join(f"{f:g}" for f in dict.fromkeys(self.scale))
         text = f"{self.model_id} x{scale}, {_shape(self.in_shape)} -> {_shape(self.out_shape)} "
         text += f"{self.dtype.name} ({format_bytes(self.bytes_out)})"
-        if not self.passes:
+        if self.sides:
+            text += f", Z x{self.z_scale:g} from its sides"
+        elif not self.passes:
             return f"{text}, unchanged"
         tile = "x".join(str(n) for n in dict.fromkeys(self.tile))
         count = self.n_tiles

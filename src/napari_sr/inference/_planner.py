@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_sr.architectures.frame import FramedNetwork
@@ -19,8 +20,10 @@ from napari_sr.inference._choose import (
     with_tile,
 )
 from napari_sr.inference._device import resolve_device
+from napari_sr.inference._isotropic import with_sides
 from napari_sr.inference._options import (
     TileOption,
+    check_whole,
     describe_image,
     first_tile,
     open_model,
@@ -64,6 +67,8 @@ def plan(
     dtype: DTypeLike | None = None,
     intensity_range: tuple[float, float] | None = None,
     tile_mode: str = "seamless",
+    isotropic: float | None = None,
+    uncertainty: bool = False,
     measure: bool = True,
 ) -> Plan:
     """Decide how an image will be upscaled, without doing it.
@@ -72,7 +77,7 @@ def plan(
     ----------
     image : array or tuple of int
         Anything with a shape and a dtype, or a shape together with `dtype`.
-    scale, model, axes, device, precision, tile, ensemble, intensity_range, tile_mode
+    scale, model, axes, device, precision, tile, ensemble, intensity_range, tile_mode, isotropic, uncertainty
         As for `napari_sr.upscale`.
     dtype : dtype, optional
         Of the image, where only its shape is given.
@@ -94,6 +99,22 @@ def plan(
     ModelNotFoundError, ModelLoadError
         If the model cannot be had.
     """
+    if isotropic is not None:
+        decide = partial(
+            plan,
+            model=model,
+            device=device,
+            precision=precision,
+            tile=tile,
+            ensemble=ensemble,
+            tile_mode=tile_mode,
+            measure=measure,
+        )
+        check_whole(image, "isotropic", uncertainty)
+        base = decide(image, scale, axes=axes, dtype=dtype, intensity_range=intensity_range)
+        return with_sides(base, isotropic, decide)
+    if uncertainty:
+        check_whole(image, "uncertainty")
     parsed, kind = describe_image(image, axes, dtype)
     factors = parse_scale(scale)
     loaded = open_model(model)
@@ -114,7 +135,8 @@ def plan(
         tile=first_tile(size, parsed, _UNMEASURED if where == "cpu" else 2 * _UNMEASURED),
         halo=_halo(loaded, passes, factors, parsed.size),
         batch=1,
-        ensemble=bool(ensemble),
+        ensemble=bool(ensemble) or bool(uncertainty),
+        uncertainty=bool(uncertainty),
         intensity_range=parse_range(intensity_range),
         alignment=math.lcm(1, *(_fact(loaded, each, "alignment", 1) for each in passes)),
         tiling=tiling,

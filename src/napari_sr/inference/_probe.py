@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from napari_sr.imaging import Axes
-from napari_sr.inference._build import build_runner
+from napari_sr.inference._build import build_runners
 from napari_sr.inference._cost import Cost
 from napari_sr.inference._frames import Frames
 from napari_sr.inference._guard import Tally
@@ -102,12 +102,12 @@ def _step(plan: Plan, side: int) -> tuple[Step, list[Tile], Plan]:
     samples = plan.axes.samples
     letters, shape = ("YXS", (side, side, samples)) if samples > 1 else ("YX", (side, side))
     axes = Axes(letters, shape)
-    whole = replace(plan, axes=axes, tile=(side, side), ensemble=False, batch=1)
+    whole = replace(plan, axes=axes, tile=(side, side), ensemble=False, uncertainty=False, batch=1)
     image = np.random.default_rng(0).integers(0, 2, shape).astype(plan.dtype)
     ranges = Ranges(np.zeros((1, samples)), np.ones((1, samples)))
-    runner, _ = build_runner(whole, lambda _: None, Tally())
+    runners, _ = build_runners(whole, lambda _: None, Tally())
     span = Span(0, side)
-    return Step(whole, Frames(image, axes), ranges, runner), [Tile(0, span, span)], whole
+    return Step(whole, Frames(image, axes), ranges, runners), [Tile(0, span, span)], whole
 
 
 def _peak(step: Step, tiles: list[Tile], plan: Plan) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_sr.imaging import from_unit, to_dtype, to_unit
 from napari_sr.inference import _holes
 from napari_sr.inference._colour import choose_path
+from napari_sr.inference._moments import Moments
 from napari_sr.inference._region import Region, Strip
 from napari_sr.inference._runner import Place, Runner
 from napari_sr.inference._tiles import Cut, Span, Tile
@@ -36,6 +37,8 @@ class Result:
     x: Span
     values: NDArray[Any]
     """Shape (samples, Y, X), in the dtype of the image."""
+    deviation: NDArray[Any] | None = None
+    """Standard deviation over the runners' answers, floating point; None if there is but one runner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,14 @@ class Step:
         Where windows are read.
     ranges : Ranges
         Intensities of the stack.
-    runner : Runner
-        What enlarges a batch of windows.
+    runners : sequence of Runner
+        What enlarges a batch of windows; of several the mean is taken.
     """
 
-    def __init__(self, plan: Plan, frames: Frames, ranges: Ranges, runner: Runner) -> None:
-        self._plan, self._frames, self._ranges, self._runner = plan, frames, ranges, runner
+    def __init__(
+        self, plan: Plan, frames: Frames, ranges: Ranges, runners: Sequence[Runner]
+    ) -> None:
+        self._plan, self._frames, self._ranges, self._runners = plan, frames, ranges, runners
         sizes = zip(plan.axes.size, plan.scale, strict=True)
         self._zooms = tuple(Zoom(size, factor, plan.native_scale) for size, factor in sizes)
         self._path = choose_path(plan)
@@ -83,16 +88,21 @@ class Step:
     def observe(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> None:
         """Run the networks for the statistics that they gather."""
         batch = self._batch(tiles, cuts)
-        self._path(batch.unit, self._runner, batch.place, batch.regions)
+        for runner in self._runners:
+            self._path(batch.unit, runner, batch.place, batch.regions)
 
     @torch.inference_mode()
     def enlarge(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> list[Result]:
         """Read, enlarge and cut tiles whose windows have one shape."""
         batch = self._batch(tiles, cuts)
-        parts = self._path(batch.unit, self._runner, batch.place, batch.regions)
+        answers = [Moments() for _ in tiles]
+        for runner in self._runners:
+            parts = self._path(batch.unit, runner, batch.place, batch.regions)
+            for i, part in enumerate(parts):
+                answers[i].add(self._intensities(batch, i, part))
         return [
-            self._result(tile, region, self._intensities(batch, i, part))
-            for i, (tile, region, part) in enumerate(zip(tiles, batch.regions, parts, strict=True))
+            self._result(tile, region, answer)
+            for tile, region, answer in zip(tiles, batch.regions, answers, strict=True)
         ]
 
     def _batch(self, tiles: Sequence[Tile], cuts: tuple[Cut, Cut]) -> _Batch:
@@ -153,8 +163,9 @@ class Step:
         )
         return Region(*strips)
 
-    def _result(self, tile: Tile, region: Region, out: Tensor) -> Result:
-        values = to_dtype(out.cpu().numpy(), self._plan.dtype)
+    def _result(self, tile: Tile, region: Region, answer: Moments) -> Result:
+        values = to_dtype(answer.mean.cpu().numpy(), self._plan.dtype)
+        deviation = answer.deviation.cpu().numpy() if len(self._runners) > 1 else None
         source = self._frames.read(tile.frame, tile.y, tile.x)
         if source.dtype.kind == "f" and not np.isfinite(source).all():
             rows, columns = (
@@ -162,7 +173,9 @@ class Step:
                 for strip, span in zip((region.y, region.x), (tile.y, tile.x), strict=True)
             )
             _holes.restore(values, source, rows, columns)
-        return Result(tile.frame, region.y.out, region.x.out, values)
+            if deviation is not None:
+                deviation[~np.isfinite(values)] = np.nan
+        return Result(tile.frame, region.y.out, region.x.out, values, deviation)
 
 
 def _window(tile: Tile, cuts: tuple[Cut, Cut]) -> tuple[Span, Span]:

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import DeviceError
-from napari_sr.inference._build import build_runner
+from napari_sr.inference._build import build_runners
 from napari_sr.inference._guard import Tally
 from napari_sr.inference._memory import is_out_of_memory
 from napari_sr.inference._step import Step
@@ -50,10 +50,20 @@ class Sweep:
         Where to read and to write.
     ranges : Ranges
         Intensities of the stack.
+    deviations : Frames, optional
+        Where to write standard deviations.
     """
 
-    def __init__(self, plan: Plan, source: Frames, ranges: Ranges, sink: Frames) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        source: Frames,
+        ranges: Ranges,
+        sink: Frames,
+        deviations: Frames | None = None,
+    ) -> None:
         self._plan, self._source, self._ranges, self._sink = plan, source, ranges, sink
+        self._deviations = deviations
         self._said: set[str] = set()
         self._done = self._left = 0
         self._statistics: list[GlobalStatistics] = []
@@ -90,6 +100,9 @@ class Sweep:
             else:
                 for result in results:
                     self._sink.write(result.frame, result.y, result.x, result.values)
+                    if self._deviations is not None and result.deviation is not None:
+                        where = result.frame, result.y, result.x
+                        self._deviations.write(*where, result.deviation)
                 for _ in batch:
                     todo.popleft()
                 yield self._advanced(len(batch))
@@ -159,8 +172,8 @@ class Sweep:
 
     def _prepare(self, plan: Plan) -> None:
         self._plan = plan
-        runner, self._statistics = build_runner(plan, self._say, self._tally, self._statistics)
-        self._step = Step(plan, self._source, self._ranges, runner)
+        runners, self._statistics = build_runners(plan, self._say, self._tally, self._statistics)
+        self._step = Step(plan, self._source, self._ranges, runners)
         if plan.seams:
             self._say(
                 f"{plan.model_id} sees more than a tile and cannot be told where one lies: seams may show between "

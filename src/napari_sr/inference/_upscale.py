@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from napari_sr.inference._options import TileOption
     from napari_sr.models import Model
 
@@ -35,6 +33,8 @@ def upscale(
     *,
     intensity_range: tuple[float, float] | None = None,
     tile_mode: str = "seamless",
+    isotropic: float | None = None,
+    uncertainty: bool = False,
 ) -> Any:
     """Enlarge an image or a stack of images with a network.
 
@@ -70,13 +70,19 @@ def upscale(
         For networks that use statistics of the whole image, gathered in looks at all tiles before they are enlarged:
         ``"seamless"``, in which a tiled image differs from a whole one by less than one grey level of 255, or
         ``"exact"``, less than 0.05, with a few looks more. For all others the two are the same.
+    isotropic : float, optional
+        Distance of two planes along Z in pixels of the image: Z is enlarged, too, until voxels are cubes, by running
+        the network on XZ and YZ slices and averaging. Y and X are enlarged by `scale` as ever; with 1 they stay.
+    uncertainty : bool
+        Return also the standard deviation over the eight flips and rotations, in intensities; implies `ensemble`.
 
     Returns
     -------
     array, or dask array for dask and Zarr arrays
         Y and X are ``round(size · scale)`` long; axes and dtype are those of the image. A dask array is computed
         where it is looked at, on the cluster of the `distributed.Client` that is in use, if any; `progress` is not
-        called.
+        called. With `isotropic`, Z is ``round(size · isotropic · scale)`` long. With `uncertainty`, a pair of
+        arrays, the second of floating point.
 
     Raises
     ------
@@ -103,17 +109,18 @@ def upscale(
         ensemble,
         intensity_range=intensity_range,
         tile_mode=tile_mode,
+        isotropic=isotropic,
+        uncertainty=uncertainty,
     )
     return enlarge_lazily(planned, array) if lazy else _drive(run(planned, array), progress)
 
 
-def _drive(steps: Run, progress: Callable[[int, int], None] | None) -> NDArray[Any]:
+def _drive(steps: Run, progress: Callable[[int, int], None] | None) -> Any:
     """Run a generator to its end."""
     while True:
         try:
             state = next(steps)
         except StopIteration as end:
-            result: NDArray[Any] = end.value
-            return result
+            return end.value
         if progress is not None:
             progress(state.done, state.total)
