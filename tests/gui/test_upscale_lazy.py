@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import dask.array as da
 import numpy as np
 import pytest
+from napari.settings import get_settings
+from qtpy.QtCore import QTimer
 
 from napari_sr import upscale
 
@@ -73,3 +77,56 @@ def test_layers_in_memory_have_no_such_choice(desk, stack):
     desk.add(stack)
     desk.until(lambda: "tiles" in desk.plan)
     assert not desk.widget.form.lazy.isVisible()
+
+
+def test_a_multiscale_layer_can_get_a_new_finest_level(window, noise):
+    """The tick box is there for multiscale layers only; the result is one, with the old levels below ours."""
+    form, picture = window.widget.form, window.add(noise(20, 20), name="plain")
+    window.until(lambda: "tile" in window.plan)
+    assert not form.pyramid.isVisible()
+    image = np.tile(noise(32, 32), (8, 8))
+    levels = [image, image[::2, ::2], image[::4, ::4]]
+    pyramid = window.add(levels, multiscale=True, name="slide", scale=(2, 2))
+    window.until(lambda: form.pyramid.isVisible() and "tile" in window.plan)
+    form.pyramid.setChecked(True)
+    window.until(lambda: "where you look" in window.plan)
+    window.shoot("pyramid-before")
+    window.click()
+    window.finish()
+    result = window.layers[-1]
+    assert result is not picture
+    assert result.multiscale
+    assert [level.shape for level in result.data] == [(512, 512), (256, 256), (128, 128), (64, 64)]
+    assert isinstance(result.data[0], da.Array)
+    np.testing.assert_allclose(
+        result.data_to_world((511.5, 511.5)), pyramid.data_to_world((255.5, 255.5))
+    )
+    getattr(window.viewer, "scene", window.viewer).camera.zoom *= 6  # napari 0.9 has moved it
+    window.until(lambda: result.data_level == 0)
+    window.shoot("pyramid-after")
+
+
+def test_one_click_lets_napari_compute_planes_beside_the_window(window, qtbot):
+    """Planes that take a second do not stop the window, once the link in the note was followed."""
+    settings = get_settings().experimental
+    assert not settings.async_
+    slow = da.zeros((9, 40, 50), chunks=(1, 40, 50), dtype=np.uint8).map_blocks(
+        lambda block: time.sleep(1) or block, meta=np.empty((0, 0, 0), np.uint8)
+    )
+    window.add(da.zeros((9, 40, 50), chunks=(1, 40, 50), dtype=np.uint8), contrast_limits=(0, 255))
+    window.click()
+    window.finish()
+    result = window.layers[1]
+    window.widget.bar.note.linkActivated.emit("async")
+    assert settings.async_
+    assert "Asynchronously" not in window.note
+    result.data = slow
+    beats = [time.monotonic()]
+    timer = QTimer()
+    timer.timeout.connect(lambda: beats.append(time.monotonic()))
+    timer.start(20)
+    window.viewer.dims.set_point(0, 7)
+    window.until(lambda: result.loaded and len(beats) > 20)
+    timer.stop()
+    assert beats[-1] - beats[0] > 0.9
+    assert np.diff(beats).max() < 0.8

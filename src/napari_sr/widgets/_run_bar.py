@@ -23,6 +23,8 @@ class RunBar(QWidget):
 
     start_asked = Signal()
     cancel_asked = Signal()
+    link_followed = Signal(str)
+    """In the note, to the address that it has there."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -31,6 +33,7 @@ class RunBar(QWidget):
         self.cancel = self._button("cancel", self.cancel_asked)
         self.progress = QProgressBar(self)
         self.note = WrappedLabel()
+        self.note.linkActivated.connect(self.link_followed)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, stretch=2)
         buttons.addWidget(self.cancel, stretch=1)

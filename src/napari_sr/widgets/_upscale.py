@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -112,10 +113,16 @@ class UpscaleWidget(QWidget):
     def _connect(self) -> None:
         self.bar.start_asked.connect(self.upscale)
         self.bar.cancel_asked.connect(self.cancel)
+        self.bar.link_followed.connect(self._follow)
         self.planner.planned.connect(self.bar.plan.setText)
         self._timer.timeout.connect(self._look)
         # not a method of self: it must work when self is gone
         self.destroyed.connect(partial(_close_all, self._runs))
+
+    def _follow(self, _link: str) -> None:
+        """Let napari slice layers in threads, at the user's wish: it is a setting of all of napari."""
+        get_settings().experimental.async_ = True
+        self.bar.show_idle(NOTES["asynchronous_on"])
 
     def _look(self) -> None:
         for run in list(self._runs):
@@ -148,7 +155,8 @@ def _success(result: Image, elapsed: float) -> str:
     if isinstance(finest, np.ndarray):
         return NOTES["done"].format(name=result.name, seconds=describe_seconds(elapsed))
     hint = "" if get_settings().experimental.async_ else NOTES["asynchronous"]
-    return NOTES["lazy_done"].format(name=result.name) + hint
+    name = escape(result.name) if hint else result.name  # with a link in it, the note is HTML
+    return NOTES["lazy_done"].format(name=name) + hint
 
 
 def _close_all(runs: list[UpscaleRun], *_: object) -> None:
