@@ -128,10 +128,17 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     scale, colour = recipe.model.scale, recipe.model.colour
     degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
     seen = [im for i, im in enumerate(images) if i not in held]
+    seen += [_reduced(im, factor) for factor in recipe.data.reductions for im in seen]
     train = TrainingData(seen, scale, colour, degradation)
     # Without room for a split, the images themselves tell at least whether it learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
     return train, TrainingData(tests, scale, colour, degradation)
+
+
+def _reduced(image: NDArray[np.generic], factor: float) -> NDArray[np.generic]:
+    if image.dtype == np.uint8:
+        return imresize_uint8(image.astype(np.uint8), factor)
+    return imresize(image, factor).clip(0, 1).astype(image.dtype)
 
 
 def _inner(images: Tensor, margin: int) -> Tensor:

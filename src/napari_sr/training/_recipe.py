@@ -44,6 +44,8 @@ class DataRecipe:
     """Folder of high-resolution images, searched recursively."""
     held_out: int = 24
     """Images of the folder, evenly spread, that are kept for validation and never trained on."""
+    reductions: tuple[float, ...] = ()
+    """Factors below 1: every training image is there at these sizes, too, finer in detail for its pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,8 @@ def _check(recipe: Recipe, where: str) -> None:
             raise RecipeError(
                 f"{where}: degradation.{key.name} needs two numbers from 0 upwards, the lower one first"
             )
+    if not all(0 < factor < 1 for factor in recipe.data.reductions):
+        raise RecipeError(f"{where}: data.reductions must lie between 0 and 1")
     if recipe.model.scale < 1:
         raise RecipeError(f"{where}: model.scale must be 1 or more")
 
