@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_sr.layers._anisotropy import plane_distance
 from napari_sr.layers._remarks import listening
 from napari_sr.layers._snapshot import LayerSnapshot, snapshot
 from napari_sr.layers._upscale import (
@@ -16,6 +17,7 @@ __all__ = [
     "LayerSnapshot",
     "listening",
     "plan_snapshot",
+    "plane_distance",
     "snapshot",
     "upscale_layer",
     "upscale_layer_steps",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["layer_axes"]
+__all__ = ["ANONYMOUS", "layer_axes"]
 
 _MEANINGS = {
     "t": "T", "time": "T", "frame": "T", "frames": "T",
@@ -20,7 +20,7 @@ _MEANINGS = {
     "y": "Y", "row": "Y", "rows": "Y",
     "x": "X", "col": "X", "column": "X", "columns": "X",
 }  # fmt: skip
-_ANONYMOUS = "QIRVMPHAEL"
+ANONYMOUS = "QIRVMPHAEL"
 """Letters for stack axes whose meaning is unknown, as tifffile uses them."""
 
 
@@ -48,7 +48,7 @@ def layer_axes(labels: Sequence[str], *, rgb: bool = False) -> str:
 
 def _unique(letters: Sequence[str]) -> list[str]:
     """The same, with a letter of its own for each axis that is unknown or named twice."""
-    spare = iter(_ANONYMOUS)
+    spare = iter(ANONYMOUS)
     seen: set[str] = set()
     named = []
     for letter in letters:

@@ -34,15 +34,17 @@ def run_record(source: str, plan: Plan, remarks: Sequence[str] = ()) -> dict[str
     -------
     dict
         With the keys ``source`` (name), ``model`` (id), ``sha256`` (of each checkpoint by its native scale),
-        ``scale`` (Y, X), ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X), ``tile_mode``,
-        ``halo``, ``device``, ``precision``, ``ensemble``, ``remarks``, ``replaced`` (input pixels for which bicubic
-        stands in: ``pixels`` in all, and ``why``, their numbers by the reason) and ``versions``.
+        ``scale`` (Y, X), ``z_scale``, ``passes`` (native scales run one after the other), ``axes``, ``tile`` (Y, X),
+        ``tile_mode``, ``halo``, ``device``, ``precision``, ``ensemble``, ``remarks``, ``replaced`` (input pixels for
+        which bicubic stands in: ``pixels`` in all, and ``why``, their numbers by the reason) and ``versions``.
     """
+    passes = {native for part in (plan, *plan.sides) for native in part.passes}
     return {
         "source": source,
         "model": plan.model_id,
-        "sha256": {f"x{native}": plan.model.sha256(native) for native in sorted(set(plan.passes))},
+        "sha256": {f"x{native}": plan.model.sha256(native) for native in sorted(passes)},
         "scale": list(plan.scale),
+        "z_scale": plan.z_scale,
         "passes": list(plan.passes),
         "axes": plan.axes.letters,
         "tile": list(plan.tile),

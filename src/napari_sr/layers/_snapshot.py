@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari.layers import Image, Layer
+    from numpy.typing import NDArray
 
 __all__ = ["LayerSnapshot", "snapshot"]
+
+_PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+"""What of a layer says where it lies."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,15 +61,15 @@ class LayerSnapshot:
 
         Parameters
         ----------
-        scale : (float, float)
-            Along Y and X.
+        scale : (float, float) or (float, float, float)
+            Along Y and X, or along Z, Y and X.
 
         Returns
         -------
         tuple of float
             One for each dimension but the samples of RGB(A), 1 for stack axes.
         """
-        along = {"Y": float(scale[0]), "X": float(scale[1])}
+        along = dict(zip("XYZ", map(float, reversed(scale)), strict=False))
         return tuple(along.get(axis, 1.0) for axis in self.axes if axis != "S")
 
     def out_shape(self, scale: Sequence[float]) -> tuple[int, ...]:
@@ -73,13 +77,13 @@ class LayerSnapshot:
 
         Parameters
         ----------
-        scale : (float, float)
-            Along Y and X.
+        scale : (float, float) or (float, float, float)
+            Along Y and X, or along Z, Y and X.
 
         Returns
         -------
         tuple of int
-            ``round(size · scale)`` along Y and X, at least 1.
+            ``round(size · scale)`` along these, at least 1.
         """
         factors = (*self.factors(scale), 1.0)
         shape = zip(self.data.shape, factors, strict=False)
@@ -100,8 +104,8 @@ class LayerSnapshot:
         ----------
         data : array
             The upscaled image, dimensions as ``axes``.
-        scale : (float, float)
-            Output pixels per input pixel along Y and X.
+        scale : (float, float) or (float, float, float)
+            Output pixels per input pixel along Y and X, or along Z, Y and X.
         suffix : str
             Appended to the name.
         record : dict
@@ -127,6 +131,39 @@ class LayerSnapshot:
         layer.contrast_limits_range = self.contrast_limits_range
         layer.contrast_limits = self.attributes["contrast_limits"]
         return layer
+
+    def companion(self, layer: Image, deviation: NDArray[np.floating[Any]]) -> Image:
+        """Layer of the uncertainty of an upscaled one.
+
+        Parameters
+        ----------
+        layer : napari.layers.Image
+            The upscaled layer.
+        deviation : array
+            Standard deviation of each of its pixels; of RGB(A) the root mean square over the colours is shown.
+
+        Returns
+        -------
+        napari.layers.Image
+            At the same place, not visible at first, with a scale of brightness of its own.
+        """
+        from napari.layers import Image
+
+        if layer.rgb:
+            deviation = np.sqrt(np.mean(np.square(deviation[..., :3]), axis=-1))
+        most = float(np.nanmax(deviation, initial=0.0))
+        _, attributes, _ = layer.as_layer_data_tuple()
+        return Image(
+            deviation,
+            **{
+                **{key: attributes[key] for key in _PLACE if key in attributes},
+                "name": f"{layer.name} uncertainty",
+                "metadata": layer.metadata,
+                "colormap": "inferno",
+                "contrast_limits": (0.0, most or 1.0),
+                "visible": False,
+            },
+        )
 
     def _metadata(self, record: dict[str, Any]) -> dict[str, Any]:
         known = self.attributes["metadata"]

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import InputError
+from napari_sr.layers._anisotropy import with_planes
 from napari_sr.layers._record import run_record
 from napari_sr.layers._remarks import listening
 from napari_sr.layers._snapshot import LayerSnapshot, snapshot
 from napari_sr.layers._visible import compute_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
-    from napari.layers import Image, Layer
+    from napari.layers import Layer
 
     from napari_sr.inference import Plan, Progress
     from napari_sr.layers._visible import View
@@ -32,7 +33,7 @@ def upscale_layer(
     *,
     progress: Callable[[int, int], object] | None = None,
     **options: Any,
-) -> Image:
+) -> Any:
     """Upscale an image layer.
 
     Parameters
@@ -48,13 +49,16 @@ def upscale_layer(
     progress : callable, optional
         Called with (tiles done, tiles in all).
     **options
-        As `napari_sr.upscale` takes them: ``device``, ``precision``, ``tile``, ``tile_mode``, ``ensemble``.
+        As `napari_sr.upscale` takes them: ``device``, ``precision``, ``tile``, ``tile_mode``, ``ensemble``;
+        and ``isotropic=True``: Z is enlarged, too, until voxels are cubes (Y and X by `scale`, which may be 1), or
+        ``uncertainty=True``: a second layer shows the standard deviation over the self-ensemble.
 
     Returns
     -------
     napari.layers.Image
         At the same place in the world, of the same data type and looks, not yet added to a viewer. What made it
-        stands in ``metadata["napari_sr"]``. Dask and Zarr layers give a lazy dask layer.
+        stands in ``metadata["napari_sr"]``. Dask and Zarr layers give a lazy dask layer. With ``uncertainty``, a pair
+        of layers; the second is not visible at first.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def upscale_layer_steps(
     scale: float | Sequence[float] = 2,
     model: str | Path | Model = "ecbsr",
     **options: Any,
-) -> Generator[Progress, None, Image]:
+) -> Generator[Progress, None, Any]:
     """`upscale_layer` in steps, to be run in another thread.
 
     Everything is read of the layer at this call; afterwards it may be changed or deleted.
@@ -109,7 +113,7 @@ def upscale_snapshot_steps(
     view: View | None = None,
     plan: Plan | None = None,
     **options: Any,
-) -> Generator[Progress, None, Image]:
+) -> Generator[Progress, None, Any]:
     """`upscale_layer_steps` of a layer captured before.
 
     Parameters
@@ -142,11 +146,14 @@ def upscale_snapshot_steps(
     from napari_sr.inference import run, upscale
 
     if pyramid:
-        _check_pyramid(source, scale)
+        _check_pyramid(source, scale, options)
     plan = plan or plan_snapshot(source, scale, model, **options)
+    source = with_planes(source)[0] if plan.sides else source
+    whole = bool(plan.sides) or plan.uncertainty
+    options.pop("isotropic", None)
     remarks: list[str] = []
     with listening(remarks):
-        if lazy and (source.lazy or pyramid):
+        if lazy and (source.lazy or pyramid) and not whole:
             data = upscale(_in_chunks(source), scale, model, axes=source.axes, **options)
             # Of a pyramid napari shows a coarser level first.
             if view is not None and not pyramid:
@@ -154,7 +161,10 @@ def upscale_snapshot_steps(
         else:
             data = yield from run(plan, np.asarray(source.data))
     record = run_record(source.name, plan, remarks)
-    return source.layer(data, plan.scale, suffix=_suffix(plan), record=record, pyramid=pyramid)
+    scale = (plan.z_scale, *plan.scale)
+    data, *deviation = data if plan.uncertainty else (data,)
+    layer = source.layer(data, scale, suffix=_suffix(plan), record=record, pyramid=pyramid)
+    return (layer, source.companion(layer, *deviation)) if deviation else layer
 
 
 def plan_snapshot(
@@ -179,11 +189,22 @@ def plan_snapshot(
     """
     from napari_sr.inference import plan
 
-    return plan(source.data, scale, model, axes=source.axes, **options)
+    # Both need the whole image, of which there is only a shape as long as nothing is read.
+    outline = {"dtype": source.data.dtype}
+    if options.get("uncertainty"):
+        options |= outline
+    if options.pop("isotropic", False):
+        source, distance = with_planes(source)
+        options |= {**outline, "isotropic": distance}
+    image = tuple(source.data.shape) if "dtype" in options else source.data
+    return plan(image, scale, model, axes=source.axes, **options)
 
 
 def _suffix(plan: Plan) -> str:
     """Of the new layer's name, such as ``"×2 ecbsr"`` or ``"×1.5×2 ecbsr"``."""
+    if plan.sides:
+        size = f"×{plan.scale[0]:g} " if plan.scale[0] > 1 else ""
+        return f"{size}isotropic {plan.model_id}"
     factors = dict.fromkeys(f"×{factor:g}" for factor in plan.scale)
     return f"{''.join(factors)} {plan.model_id}"
 
@@ -195,7 +216,9 @@ def _in_chunks(source: LayerSnapshot) -> Any:
     return source.data if source.lazy else da.from_array(np.asarray(source.data), name=False)
 
 
-def _check_pyramid(source: LayerSnapshot, scale: float | Sequence[float]) -> None:
+def _check_pyramid(
+    source: LayerSnapshot, scale: float | Sequence[float], options: Mapping[str, Any]
+) -> None:
     if not source.multiscale:
         raise InputError(
             f"'{source.name}' is not multiscale, so the result cannot be its new finest level; "
@@ -203,3 +226,7 @@ def _check_pyramid(source: LayerSnapshot, scale: float | Sequence[float]) -> Non
         )
     if max(np.ravel(scale)) <= 1:
         raise InputError("a new finest level needs a scale above 1")
+    if options.get("isotropic") or options.get("uncertainty"):
+        raise InputError(
+            "an isotropic stack or an uncertainty is a layer of its own; leave out pyramid=True"
+        )
