@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_sr.inference import Plan, plan, upscale
     from napari_sr.layers import upscale_layer
     from napari_sr.models import list_models, load_model
+    from napari_sr.training import fine_tune
 
 __version__ = "0.1.0"
 
@@ -21,6 +22,7 @@ __all__ = [
     "Plan",
     "__version__",
     "evaluate",
+    "fine_tune",
     "list_models",
     "load_model",
     "plan",
@@ -31,6 +33,7 @@ __all__ = [
 _HOMES = {
     "Plan": "napari_sr.inference",
     "evaluate": "napari_sr.evaluation",
+    "fine_tune": "napari_sr.training",
     "list_models": "napari_sr.models",
     "load_model": "napari_sr.models",
     "plan": "napari_sr.inference",

@@ -202,6 +202,27 @@ def remove_model(model: str) -> ModelCard:
     return card
 
 
+def check_new_id(id: str, scale: int) -> str:
+    """The id, if a model of that scale can be taken in under it: to be asked before long work.
+
+    Raises
+    ------
+    InputError
+        If it is none, or the catalog has that already.
+    """
+    taken = next((card for card in list_models() if card.id == _checked(id)), None)
+    if taken is not None and (taken.group != "Mine" or scale in taken.scales):
+        raise InputError(_taken(id))
+    return id
+
+
+def _taken(id: str) -> str:
+    return (
+        f"the catalog has a model {id} already; choose another id, or first run: "
+        f"napari-sr models remove {id}"
+    )
+
+
 def _known(checkpoint: Checkpoint) -> ModelCard | None:
     """Card of the catalog with that very file."""
     for card in list_models():
@@ -229,10 +250,7 @@ def _joined(card: ModelCard) -> ModelCard:
         for name in ("group", "architecture", "colour", "value_range")
     )
     if not alike or new.scale in before.scales:
-        raise InputError(
-            f"the catalog has a model {card.id} already; choose another id, or first run: "
-            f"napari-sr models remove {card.id}"
-        )
+        raise InputError(_taken(card.id))
     checkpoints = sorted((*before.checkpoints, new), key=lambda each: each.scale)
     return replace(before, checkpoints=tuple(checkpoints))
 

@@ -1,0 +1,160 @@
+"""The student: a copy of a network that learns for a while, and remembers itself at its best."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from napari_sr.architectures import registry
+from napari_sr.architectures.bicubic import Bicubic
+from napari_sr.errors import ModelLoadError
+from napari_sr.training._average import WeightAverage
+from napari_sr.training.losses import l1
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_sr.models import Model
+    from napari_sr.training._dataset import Pair
+    from napari_sr.training._own_image import Tiles
+
+_LR, _LR_SMALL = 3e-4, 2e-3
+_SMALL = 50_000
+"""Parameters below which a network takes, and needs, the higher rate."""
+_BATCH, _PATCH = 16, 40
+_WARM_UP = 20
+_STEPS = 200
+"""Fewest steps in the whole time; if they take longer, batches are made smaller."""
+_LOOKS = 24
+"""How often, over the whole time, the held-out tiles are looked at."""
+_PATIENCE = 10
+"""Looks without anything better after which it stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class FineTuneProgress:
+    """How far it is."""
+
+    seconds: float
+    """Spent so far."""
+    budget: float
+    """Seconds that it may take."""
+    gain: float
+    """Best so far, in dB over the base, on the tiles by which it is chosen when to stop."""
+
+
+class Student:
+    """A copy of a model's network that learns.
+
+    Parameters
+    ----------
+    model : Model
+        The base.
+    scale : int
+        A native scale of it.
+    device : torch.device
+        Where it learns.
+
+    Raises
+    ------
+    ModelLoadError
+        If there is nothing in it that can learn.
+    """
+
+    def __init__(self, model: Model, scale: int, device: torch.device) -> None:
+        state = model.network(scale).state_dict()
+        if not state:
+            raise ModelLoadError(
+                f"{model.id} has no weights that could be trained; choose another base"
+            )
+        try:
+            architecture, self.config = registry.detect(state)
+        except ModelLoadError as error:
+            raise ModelLoadError(
+                f"{model.id} cannot be trained; choose one of our own networks"
+            ) from error
+        self.architecture = architecture.id
+        self.range, self.device = model.card.value_range, device
+        self.network = architecture.build(**self.config).to(device)
+        self.network.load_state_dict(state)
+        self.average = WeightAverage(self.network, 0.99)
+        self.best: nn.Module = copy.deepcopy(self.average.network)
+        self.gain, self.iterations = 0.0, 0
+        size = sum(each.numel() for each in self.network.parameters())
+        self.rate = _LR_SMALL if size < _SMALL else _LR
+
+    def learn(self, tiles: Tiles, budget: float) -> Generator[FineTuneProgress, None, None]:
+        """Train for so many seconds, or until the tiles to choose by have not gained for long."""
+        generator = torch.Generator().manual_seed(0)
+        optimiser = torch.optim.Adam(self.network.parameters(), lr=_LR, betas=(0.9, 0.99))
+        start, looked, idle, batch = self.psnr(self.best, tiles.choose), 0.0, 0, _BATCH
+        begun = time.monotonic()  # the first run of a network takes long, and is none of training
+        while (spent := time.monotonic() - begun) < budget and idle < _PATIENCE:
+            for group in optimiser.param_groups:
+                group["lr"] = self._rate(spent / budget)
+            step = time.monotonic()
+            self._step(tiles, batch, optimiser, generator)
+            if time.monotonic() - step > budget / _STEPS:
+                batch = max(4, batch // 2)
+            if time.monotonic() - begun - looked > budget / _LOOKS:
+                looked = time.monotonic() - begun
+                idle = (
+                    0
+                    if self._look(self.psnr(self.average.network, tiles.choose) - start)
+                    else idle + 1
+                )
+            yield FineTuneProgress(time.monotonic() - begun, budget, self.gain)
+        self._look(self.psnr(self.average.network, tiles.choose) - start)
+
+    def psnr(self, network: nn.Module, pairs: list[Pair]) -> float:
+        """PSNR over all pixels of some tiles, one scale of border left out."""
+        error = 0.0
+        border = pairs[0].large.shape[-1] // pairs[0].small.shape[-1]
+        where = next(network.parameters()).device
+        with torch.inference_mode():
+            for pair in pairs:
+                y = (
+                    network(pair.small.to(where) * self.range).cpu().clamp(0, self.range)
+                    / self.range
+                )
+                error += float(
+                    (y - pair.large)[..., border:-border, border:-border].square().mean()
+                )
+        return -10 * math.log10(max(error / len(pairs), 1e-12))
+
+    def _look(self, gain: float) -> bool:
+        if not gain > self.gain:  # nor if it is NaN
+            return False
+        self.gain, self.best = gain, copy.deepcopy(self.average.network)
+        return True
+
+    def _rate(self, share: float) -> float:
+        warm = min(1.0, (self.iterations + 1) / _WARM_UP)
+        return self.rate * warm * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+    def _step(
+        self, tiles: Tiles, batch: int, optimiser: torch.optim.Adam, generator: torch.Generator
+    ) -> None:
+        small, large = (each.to(self.device) for each in tiles.draw(batch, _PATCH, generator))
+        loss = l1(self.network(small * self.range) / self.range, large)
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimiser.step()
+        self.average.update(self.network)
+        self.iterations += 1
+
+
+def psnr_of_bicubic(pairs: list[Pair], scale: int) -> float:
+    """What interpolation alone reaches on the same pixels."""
+    network, error = Bicubic(scale), 0.0
+    for pair in pairs:
+        planes = pair.small.transpose(0, 1)  # it takes one channel
+        y = network(planes).transpose(0, 1).clamp(0, 1)
+        error += float((y - pair.large)[..., scale:-scale, scale:-scale].square().mean())
+    return -10 * math.log10(max(error / len(pairs), 1e-12))
