@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sr.cli._large import by_blocks, goes_by_blocks
+from napari_sr.cli._jobs import suffix_of
+from napari_sr.cli._large import BY_BLOCKS, by_blocks, goes_by_blocks
 from napari_sr.cli._output import try_output, write_output
+from napari_sr.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import numpy as np
+    from pathlib import Path
 
     from napari_sr.cli._jobs import Job
     from napari_sr.cli._options import Factor, Tile
@@ -35,6 +37,8 @@ class Settings:
     tile: Tile = "auto"
     tile_mode: str = "seamless"
     ensemble: bool = False
+    isotropic: bool = False
+    uncertainty: bool = False
     axes: str | None = None
     """Instead of what the file says."""
     intensity_range: tuple[float, float] | None = None
@@ -59,12 +63,20 @@ def upscale_file(
     progress : callable or None
         Told tiles done and in all; None to stop after the plan.
     """
+    import numpy as np
+
     from napari_sr.inference import plan_where_it_runs
     from napari_sr.io import read_image
 
     image = _relabelled(read_image(job.source), settings.axes)
     if (count := image.metadata.get("series", 1)) > 1:
         _log.warning("%s holds %d images; only the first is upscaled", job.source, count)
+    more: dict[str, Any] = {}
+    if settings.isotropic:
+        more["isotropic"] = plane_distance(image)
+    if settings.isotropic or settings.uncertainty:
+        more["uncertainty"] = settings.uncertainty
+        image = replace(image, data=np.asarray(image.data))
     chosen = plan_where_it_runs(
         image.data,
         settings.scale,
@@ -76,18 +88,48 @@ def upscale_file(
         settings.ensemble,
         intensity_range=settings.intensity_range,
         tile_mode=settings.tile_mode,
+        **more,
     )
     planned(chosen)
     if progress is not None:
         try_output(job, image)
-        if goes_by_blocks(chosen, image.data, job.target):
+        if not more and goes_by_blocks(chosen, image.data, job.target):
             result = by_blocks(chosen, image.data, progress)
         else:
             result = _run(chosen, image.data, progress)
-        write_output(job, enlarged(image, result, chosen.scale), chosen)
+        factors = (chosen.z_scale, *chosen.scale)
+        if chosen.uncertainty:
+            result, deviation = result
+            beside = replace(job, target=uncertainty_path(job.target))
+            write_output(beside, enlarged(image, deviation, factors), chosen)
+        # Last, since it tells a later call that all is done.
+        write_output(job, enlarged(image, result, factors), chosen)
 
 
-def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> ImageFile:
+def plane_distance(image: ImageFile) -> float:
+    """Distance of two planes along Z in pixels, as the file says.
+
+    Raises
+    ------
+    InputError
+        If there is no Z, or no sizes of pixels.
+    """
+    if "Z" not in image.axes:
+        raise InputError(f"axes {image.axes} have no Z; --isotropic is for stacks of planes")
+    z, y, x = (abs(image.of("scale", axis)) for axis in "ZYX")
+    if z == y == x == 1 or image.of("units", "Z") != image.of("units", "X"):
+        raise InputError("the file does not say how far apart planes and pixels are")
+    return float(z / math.sqrt(y * x))
+
+
+def uncertainty_path(target: Path) -> Path:
+    """Where the standard deviation goes: beside the result, in a format of floating point."""
+    suffix = suffix_of(target, (*BY_BLOCKS, *(f".ome{each}" for each in BY_BLOCKS)))
+    stem = target.name[: -len(suffix)] if suffix else target.stem
+    return target.with_name(f"{stem}-uncertainty{suffix or '.tif'}")
+
+
+def enlarged(image: ImageFile, data: Array, factors: tuple[float, ...]) -> ImageFile:
     """The file that an upscaled image is: smaller pixels in the same place.
 
     Parameters
@@ -97,7 +139,7 @@ def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> Ima
     data : array or dask array
         The result, axes as in the input.
     factors : tuple of float
-        Output pixels per input pixel along Y and X.
+        Output pixels per input pixel along Z, Y and X.
 
     Returns
     -------
@@ -105,7 +147,7 @@ def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> Ima
         Pixel size divided by the factors; the first pixel's centre moved so that each block of
         output pixels lies where its input pixel lay.
     """
-    factor = [dict(zip("YX", factors, strict=True)).get(axis, 1.0) for axis in image.axes]
+    factor = [dict(zip("ZYX", factors, strict=True)).get(axis, 1.0) for axis in image.axes]
     scale = tuple(size / f for size, f in zip(image.scale, factor, strict=True))
     # Pixel centres, not corners: the first output pixel's centre lies before the first input pixel's.
     shift = [size * (1 / f - 1) / 2 for size, f in zip(image.scale, factor, strict=True)]
@@ -113,7 +155,7 @@ def enlarged(image: ImageFile, data: Array, factors: tuple[float, float]) -> Ima
     return replace(image, data=data, scale=scale, translation=translation, levels=())
 
 
-def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> np.ndarray[Any, Any]:
+def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> Any:
     from napari_sr.inference import run
 
     steps = run(chosen, data)
@@ -121,8 +163,7 @@ def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> np.nd
         try:
             step = next(steps)
         except StopIteration as finished:
-            result: np.ndarray[Any, Any] = finished.value
-            return result
+            return finished.value
         progress(step.done, step.total)
 
 

@@ -50,6 +50,14 @@ TileMode = Annotated[
 Ensemble = Annotated[
     bool, typer.Option("--ensemble", help="Mean over 8 flips and rotations: 8 times slower.")
 ]
+Isotropic = Annotated[
+    bool,
+    typer.Option("--isotropic", help="Enlarge Z, too, until voxels are cubes; -s 1 keeps Y and X."),
+]
+Uncertainty = Annotated[
+    bool,
+    typer.Option("--uncertainty", help="Write the ensemble's deviation, too: NAME-uncertainty."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from napari_sr.inference import Plan
     from napari_sr.io import ImageFile
 
-_LASTING = ("source", "model", "sha256", "scale", "axes", "precision", "ensemble", "versions")
+_LASTING = (
+    "source",
+    "model",
+    "sha256",
+    "scale",
+    "z_scale",
+    "axes",
+    "precision",
+    "ensemble",
+    "versions",
+)
 
 
 def write_output(job: Job, image: ImageFile, chosen: Plan) -> None:

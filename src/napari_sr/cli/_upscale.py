@@ -31,6 +31,8 @@ def upscale(
     tile: options.TileText = "auto",
     tile_mode: options.TileMode = "seamless",
     ensemble: options.Ensemble = False,
+    isotropic: options.Isotropic = False,
+    uncertainty: options.Uncertainty = False,
     axes: Annotated[
         str | None, typer.Option(help="One letter a dimension, e.g. TZCYX, if the file is wrong.")
     ] = None,
@@ -64,6 +66,8 @@ def upscale(
         tile=options.parse_tile(tile),
         tile_mode=tile_mode,
         ensemble=ensemble,
+        isotropic=isotropic,
+        uncertainty=uncertainty,
         axes=axes,
         intensity_range=options.parse_range(intensity_range),
     )
