@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from napari_sr import __version__
-from napari_sr.cli import _benchmark, _evaluate, _info, _models, _train, _upscale
+from napari_sr.cli import _benchmark, _evaluate, _fine_tune, _info, _models, _train, _upscale
 from napari_sr.cli._edge import EdgeGroup, end_cleanly_when_terminated, tell_warnings
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.add_typer(_models.app)
 app.command()(_evaluate.evaluate)
 app.command()(_benchmark.benchmark)
 app.command()(_train.train)
+app.command("fine-tune")(_fine_tune.fine_tune)
 app.command()(_info.info)
 
 

@@ -1,13 +1,9 @@
 """Training: recipes, data, losses and the loop. Everything that ships was made here (weights/TRAINING.md)."""
 
-from napari_sr.training._fine_tune import (
-    FineTuned,
-    FineTuneProgress,
-    fine_tune,
-    fine_tune_steps,
-)
+from napari_sr.training._fine_tune import FineTuned, fine_tune, fine_tune_steps
 from napari_sr.training._loop import Step, train, training_steps
 from napari_sr.training._recipe import Recipe, read_recipe
+from napari_sr.training._student import FineTuneProgress
 
 __all__ = [
     "FineTuneProgress",

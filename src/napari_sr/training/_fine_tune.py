@@ -82,7 +82,7 @@ def fine_tune(
 
     Parameters
     ----------
-    source : array, sequence of arrays, napari Image layer, or path of a folder of images
+    source : array, list of arrays or of (array, axes), napari Image layer, or path of a folder of images
         What it learns from; not changed. As much as there is of the kind that will be enlarged.
     base : str, Path or Model
         As for `napari_sr.load_model`; a network of ours with tensors, not a TorchScript or ONNX file.

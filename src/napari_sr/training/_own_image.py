@@ -79,8 +79,9 @@ def planes_of(source: Any, colour: Colour, axes: str | None = None) -> list[Plan
     if isinstance(source, (str, Path)):
         images = read_images(Path(source).expanduser(), "grey" if colour == "grey" else "RGB")
         return [plane for image in images for plane in _planes(image, None, colour)]
-    if isinstance(source, (list, tuple)) and all(hasattr(each, "shape") for each in source):
-        return [plane for each in source for plane in _planes(each, axes, colour)]
+    if isinstance(source, (list, tuple)) and all(map(_is_image, source)):
+        pairs = (each if isinstance(each, tuple) else (each, axes) for each in source)
+        return [plane for image, letters in pairs for plane in _planes(image, letters, colour)]
     if hasattr(source, "rgb") and hasattr(source, "data"):
         level = source.data[0] if getattr(source, "multiscale", False) else source.data
         letters = "TCZYX"[-(level.ndim - bool(source.rgb)) :] + "S" * bool(source.rgb)
@@ -117,6 +118,11 @@ def cut(planes: Iterable[Plane], scale: int, seed: int = 0) -> Tiles:
     small, large = (PixelStore(column[2 * held :]) for column in stores)
     held_out = [_pair(*each) for each in pairs[: 2 * held]]
     return Tiles(small, large, scale, held_out[:held], held_out[held:])
+
+
+def _is_image(each: Any) -> bool:
+    """Whether something is an array, or an array and its axes; a row of numbers is neither."""
+    return hasattr(each[0] if isinstance(each, tuple) and len(each) == 2 else each, "shape")
 
 
 def _planes(image: Any, axes: str | None, colour: Colour) -> Iterator[Plane]:
