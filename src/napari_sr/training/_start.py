@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from napari_sr.errors import RecipeError
+from napari_sr.architectures import registry
+from napari_sr.errors import ModelLoadError, RecipeError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def start_weights(network: nn.Module, path: Path) -> int:
@@ -23,7 +24,7 @@ def start_weights(network: nn.Module, path: Path) -> int:
     network : nn.Module
         Changed in place.
     path : Path
-        A safetensors file of the train form.
+        A safetensors file, of the train form or merged. A merged network takes the train form's merged weights.
 
     Returns
     -------
@@ -40,8 +41,26 @@ def start_weights(network: nn.Module, path: Path) -> int:
     except (OSError, SafetensorError) as error:
         raise RecipeError(f"model.init: {path} cannot be read ({error})") from error
     own = network.state_dict()
+    if not state.keys() <= own.keys():
+        state = _merged(state, own)
     fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
     if not fitting:
         raise RecipeError(f"model.init: nothing in {path.name} fits this network")
     network.load_state_dict(fitting, strict=False)
     return len(fitting)
+
+
+def _merged(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of the merged form, where these are branches of what the network has as one convolution.
+
+    The branch that happens to have the merged convolution's name would fit alone, and be wrong.
+    """
+    try:
+        architecture, config = registry.detect(state)
+    except ModelLoadError:
+        return state
+    trained = architecture.build(**config)
+    trained.load_state_dict(state)
+    merge = getattr(trained, "merged", None)
+    merged: dict[str, Tensor] = merge().state_dict() if merge else state
+    return merged if merged.keys() <= own.keys() else state

@@ -1,0 +1,30 @@
+"""Starting from other weights: of the same form, of another scale, and a merged network from the train form."""
+
+from __future__ import annotations
+
+import torch
+from safetensors.torch import save_file
+
+from napari_sr.architectures import registry
+from napari_sr.training._start import start_weights
+
+
+def test_a_merged_network_starts_as_the_trained_one_ended(tmp_path):
+    trained = registry.get("ecbsr").build(scale=2, m=1, c=4)
+    save_file(trained.state_dict(), tmp_path / "best.safetensors")
+    merged = registry.get("ecbsr-plain").build(scale=2, m=1, c=4)
+    start_weights(merged, tmp_path / "best.safetensors")
+    x = torch.rand(1, 1, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(merged(x), trained(x), atol=1e-5, rtol=0)
+
+
+def test_another_scale_gives_everything_but_the_end(tmp_path):
+    small = registry.get("ecbsr-plain").build(scale=2, m=1, c=4)
+    save_file(small.state_dict(), tmp_path / "x2.safetensors")
+    large = registry.get("ecbsr-plain").build(scale=4, m=1, c=4)
+    before = large.state_dict()["backbone.2.conv3x3.weight"].clone()
+    assert start_weights(large, tmp_path / "x2.safetensors") == len(small.state_dict()) - 2
+    first, last = "backbone.0.conv3x3.weight", "backbone.2.conv3x3.weight"
+    assert torch.equal(large.state_dict()[first], small.state_dict()[first])
+    assert torch.equal(large.state_dict()[last], before)
