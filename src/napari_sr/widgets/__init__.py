@@ -6,7 +6,8 @@ Whatever can be computed without Qt is computed elsewhere.
 from __future__ import annotations
 
 from napari_sr.widgets._command import open_upscale
+from napari_sr.widgets._fine_tune import FineTuneWidget
 from napari_sr.widgets._models import ModelsWidget
 from napari_sr.widgets._upscale import UpscaleWidget
 
-__all__ = ["ModelsWidget", "UpscaleWidget", "open_upscale"]
+__all__ = ["FineTuneWidget", "ModelsWidget", "UpscaleWidget", "open_upscale"]
