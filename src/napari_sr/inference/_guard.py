@@ -48,6 +48,10 @@ class Tally:
         """The reasons there were, with their numbers, in words."""
         return ", ".join(f"{count} {reason}" for reason, count in self.reasons.items() if count)
 
+    def average(self, answers: int) -> None:
+        """Count each pixel once that was answered several times; what strayed once only counts, too."""
+        self.reasons = {reason: -(-count // answers) for reason, count in self.reasons.items()}
+
     def add(self, shares: Tensor) -> None:
         """Count the pixels of a tile.
 

@@ -81,6 +81,11 @@ class Step:
         self._path = choose_path(plan)
         self._dtype = ranges.working_dtype(plan.dtype)
 
+    @property
+    def answers(self) -> int:
+        """How many answers there are to each window."""
+        return len(self._runners)
+
     # Inference mode is entered in each step and not around the whole run, because it belongs to the thread, which
     # a generator shares with whoever asks for the next step.
 

@@ -82,6 +82,7 @@ class Sweep:
                 statistics.forget()
             yield from self._look(frame)
             yield from self._enlarge(group)
+        self._tally.average(self._step.answers)
         if self._tally.pixels:
             self._say(
                 f"bicubic stands in for {self._tally.pixels} pixels where {self._plan.model_id} "

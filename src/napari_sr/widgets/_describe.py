@@ -94,11 +94,12 @@ def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
 
 
 def _tiles(plan: Plan) -> str:
-    if not plan.passes:
+    if not plan.passes and not plan.sides:
         return "nothing to enlarge"
+    tile = plan.tile if plan.passes else plan.sides[0].tile
     count = "1 tile" if plan.n_tiles == 1 else f"{plan.n_tiles} tiles"
     batch = f" by {plan.batch}" if plan.batch > 1 else ""
-    return _together(f"{count} of {describe_shape(plan.tile)}{batch}")
+    return _together(f"{count} of {describe_shape(tile)}{batch}")
 
 
 def _memory(plan: Plan) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
+from napari_sr.layers import plane_distance
 from napari_sr.widgets._labels import WrappedLabel
 from napari_sr.widgets._layer_combo import LayerCombo
 from napari_sr.widgets._model_combo import ModelCombo
@@ -43,11 +44,9 @@ class UpscaleForm(QWidget):
         self.scale = ScaleEdit(self)
         self.device = DeviceCombo(self)
         self.tile = TileCombo(self)
-        self.lazy = QCheckBox(LABELS["lazy"], self)
-        self.lazy.setToolTip(TOOLTIPS["lazy"])
+        self.lazy, self.pyramid = self._box("lazy"), self._box("pyramid")
         self.lazy.setChecked(True)
-        self.pyramid = QCheckBox(LABELS["pyramid"], self)
-        self.pyramid.setToolTip(TOOLTIPS["pyramid"])
+        self.isotropic, self.uncertainty = self._box("isotropic"), self._box("uncertainty")
         self._arrange()
         self._connect()
         self._describe_model()
@@ -66,13 +65,34 @@ class UpscaleForm(QWidget):
         """Show those choices that make sense for a layer."""
         self.lazy.setVisible(source.lazy)
         self.pyramid.setVisible(source.multiscale)
+        self.isotropic.setVisible(plane_distance(source) is not None)
+        # of a stack whose slices run in two directions there is no uncertainty
+        self.uncertainty.setEnabled("isotropic" not in self.extras(source))
+        for box in (self.lazy, self.pyramid):  # either needs the whole image at once
+            box.setEnabled(not self.extras(source))
+
+    def extras(self, source: LayerSnapshot) -> dict[str, bool]:
+        """Further keyword arguments, of which those are left out that a layer does not allow."""
+        isotropic = self.isotropic.isChecked() and plane_distance(source) is not None
+        wanted = {
+            "isotropic": isotropic,
+            "uncertainty": self.uncertainty.isChecked() and not isotropic,
+        }
+        return {name: True for name, ticked in wanted.items() if ticked}
+
+    def z_factor(self, source: LayerSnapshot) -> float:
+        """Output planes per input plane."""
+        distance = plane_distance(source) if "isotropic" in self.extras(source) else None
+        return 1.0 if distance is None else distance * self.scale.value
 
     def wants_pyramid(self, source: LayerSnapshot) -> bool:
         """Whether the result shall be the finest level of a multiscale layer."""
-        return source.multiscale and self.pyramid.isChecked()
+        return source.multiscale and self.pyramid.isChecked() and not self.extras(source)
 
     def is_lazy(self, source: LayerSnapshot) -> bool:
         """Whether the result will be computed where it is looked at."""
+        if self.extras(source):
+            return False
         if source.lazy:
             return self.lazy.isChecked()
         return self.wants_pyramid(source)
@@ -89,6 +109,13 @@ class UpscaleForm(QWidget):
         form.addRow(LABELS["tile"], self.tile)
         form.addRow(self.lazy)
         form.addRow(self.pyramid)
+        form.addRow(self.isotropic)
+        form.addRow(self.uncertainty)
+
+    def _box(self, name: str) -> QCheckBox:
+        box = QCheckBox(LABELS[name], self)
+        box.setToolTip(TOOLTIPS[name])
+        return box
 
     def _connect(self) -> None:
         self.layer.target_changed.connect(self.changed)
@@ -100,6 +127,8 @@ class UpscaleForm(QWidget):
             self.tile.currentIndexChanged,
             self.lazy.toggled,
             self.pyramid.toggled,
+            self.isotropic.toggled,
+            self.uncertainty.toggled,
         ):
             signal.connect(self._on_changed)
 

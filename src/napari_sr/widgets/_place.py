@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari.components import LayerList
     from napari.layers import Layer
 
-__all__ = ["insert_result"]
+__all__ = ["insert_companions", "insert_result"]
 
 
 def insert_result(layers: LayerList, result: Layer, source: Layer, before: Layer | None) -> None:
@@ -33,3 +35,21 @@ def insert_result(layers: LayerList, result: Layer, source: Layer, before: Layer
     index = layers.index(source) + 1 if source in layers else len(layers)
     layers.insert(index, result)
     layers.selection.active = active if elsewhere else result
+
+
+def insert_companions(layers: LayerList, companions: Iterable[Layer], result: Layer) -> None:
+    """Put what belongs to a result above it; what is selected stays so.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        Of the viewer.
+    companions : iterable of napari.layers.Layer
+        The layers to add.
+    result : napari.layers.Layer
+        In the viewer.
+    """
+    active = layers.selection.active
+    for companion in companions:
+        layers.insert(layers.index(result) + 1, companion)
+        layers.selection.active = active

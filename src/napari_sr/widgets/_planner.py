@@ -81,10 +81,11 @@ class Planner(QObject):
         except NapariSRError as error:
             self.planned.emit(sentence(error))
             return
-        self.planned.emit(f"{_result(source, self._form.scale.value)}\n{NOTES['planning']}")
+        self.planned.emit(f"{_result(source, self._form)}\n{NOTES['planning']}")
         self._form.show_choices(source)
         self._lazy = self._form.is_lazy(source)
-        self._job = _PLANNING.submit(Job(partial(_steps, source, self._form.options)))
+        options = {**self._form.options, **self._form.extras(source)}
+        self._job = _PLANNING.submit(Job(partial(_steps, source, options)))
         self._looking.start()
 
     def _look(self) -> None:
@@ -101,9 +102,9 @@ class Planner(QObject):
             self.planned.emit(describe_plan(job.result, lazy=self._lazy))
 
 
-def _result(source: LayerSnapshot, scale: float) -> str:
+def _result(source: LayerSnapshot, form: UpscaleForm) -> str:
     """What can be said at once, before PyTorch is there."""
-    after = source.out_shape((scale, scale))
+    after = source.out_shape((form.z_factor(source), form.scale.value, form.scale.value))
     return describe_result(source.data.shape, after, source.data.dtype)
 
 

@@ -13,6 +13,8 @@ LABELS = {
     "tile": "Tile",
     "lazy": "Compute only where I look",
     "pyramid": "Add as new finest level",
+    "isotropic": "Make voxels cubes",
+    "uncertainty": "Add the uncertainty",
     "upscale": "Upscale",
     "cancel": "Cancel",
     "cancelling": "Cancelling…",
@@ -37,6 +39,10 @@ TOOLTIPS = {
     "into memory. Otherwise the whole result is computed now.",
     "pyramid": "The result is a multiscale layer: the upscaled image, computed where you zoom in, above the levels "
     "that the layer has. Otherwise it has one level.",
+    "isotropic": "Planes of this layer are further apart than its pixels. Enlarges Z, too, until they are as close; "
+    "with a scale of 1, Y and X stay as they are.",
+    "uncertainty": "Upscales the image in all 8 flips and rotations: the mean is the result, and a second layer, "
+    "hidden at first, shows how much they differ. Takes 8 times as long.",
     "upscale": "Add an upscaled copy of the layer above it ({shortcut}).",
     "cancel": "Stop after the current tile; nothing is added ({shortcut}).",
 }

@@ -16,7 +16,7 @@ from napari_sr.layers import snapshot, visible_part
 from napari_sr.widgets._describe import describe_seconds
 from napari_sr.widgets._form import UpscaleForm
 from napari_sr.widgets._labels import ScrollColumn
-from napari_sr.widgets._place import insert_result
+from napari_sr.widgets._place import insert_companions, insert_result
 from napari_sr.widgets._planner import Planner
 from napari_sr.widgets._report import report
 from napari_sr.widgets._run import UpscaleRun
@@ -82,7 +82,8 @@ class UpscaleWidget(QWidget):
             "view": view,
             "plan": self.planner.plan,
         }
-        run = UpscaleRun(layer, active, source, **options, **self.form.options)
+        options |= {**self.form.options, **self.form.extras(source)}
+        run = UpscaleRun(layer, active, source, **options)
         self._runs.append(run)
         run.start()
         self.bar.show_running(run.note())
@@ -142,11 +143,16 @@ class UpscaleWidget(QWidget):
         if run.job.error is not None:
             report(run.job.error)
             return NOTES["failed"]
-        result = run.job.result
+        result, *companions = _layers(run.job.result)
         # the choice stays on the source, so that another model can be tried on it with the next click
         with self.form.layer.hold():
             insert_result(self._layers, result, run.layer, run.active)
+            insert_companions(self._layers, companions, result)
         return _success(result, run.elapsed)
+
+
+def _layers(result: Image | tuple[Image, ...]) -> tuple[Image, ...]:
+    return result if isinstance(result, tuple) else (result,)
 
 
 def _success(result: Image, elapsed: float) -> str:
