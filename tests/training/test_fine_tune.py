@@ -146,6 +146,23 @@ def test_layers_lists_and_folders_serve_alike(tmp_path):
     assert planes_of(Image(data.astronaut()[:40, :50], rgb=True), "RGB")[0].shape == (40, 50, 3)
 
 
+def test_of_a_large_lazy_stack_no_more_is_read_than_is_used():
+    import dask.array as da
+
+    read = []
+
+    def plane(block_info=None):
+        read.append(block_info[None]["chunk-location"])
+        return np.full((1, 2000, 2000), len(read) % 7, np.uint8)
+
+    film = da.map_blocks(plane, chunks=((1,) * 50, (2000,) * 4, (2000,) * 4), dtype=np.uint8)
+    read.clear()
+    planes = planes_of(film, "Y", "TYX")
+    assert len(planes) == 1
+    assert planes[0].shape == (4000, 4000, 1)
+    assert len(read) <= 9
+
+
 def test_held_out_tiles_are_in_no_other():
     """Where every tile is marked, no mark of a held-out one is among those that train."""
     marked = np.add.outer(48 * np.arange(512), np.arange(512)).astype(np.float32)

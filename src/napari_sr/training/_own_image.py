@@ -5,6 +5,7 @@ A tile is made smaller by itself, so that nothing of a held-out tile is in any o
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sr.imaging import Axes
     from napari_sr.models._card import Colour
 
     Plane = NDArray[np.float32]
@@ -36,6 +38,8 @@ _ENOUGH, _LEAST = 24, 8
 _LEAST_SMALL = 16
 """Side of the smallest tile in small pixels; attention with strides needs 15."""
 _MOST_PIXELS = 16_000_000
+_LONGEST = 4000
+"""Sides beyond which only the middle of a plane is used."""
 _FLAT = 0.004
 """Standard deviation, where white is 1, below which a tile has nothing to learn from."""
 
@@ -126,7 +130,8 @@ def _is_image(each: Any) -> bool:
 
 
 def _planes(image: Any, axes: str | None, colour: Colour) -> Iterator[Plane]:
-    array = np.asanyarray(image)
+    given = image if hasattr(image, "shape") else np.asanyarray(image)
+    array = _enough_of(given, parse_axes(axes, given.shape))
     parsed = parse_axes(axes, array.shape)
     frames = Frames(array, parsed)
     ranges = measure_ranges(frames.by_channel(parsed.channels), parsed, array.dtype)
@@ -138,6 +143,22 @@ def _planes(image: Any, axes: str | None, colour: Colour) -> Iterator[Plane]:
             for each in (ranges.low, ranges.high)
         )
         yield from _seen(_unit(samples, *ends), colour)
+
+
+def _enough_of(image: Any, axes: Axes) -> NDArray[Any]:
+    """The middle of large planes, and evenly spread ones of many: nothing more is read of a lazy image."""
+    key, room = [slice(None)] * len(axes.shape), _MOST_PIXELS
+    for axis in (axes.y, axes.x):
+        length = min(axes.shape[axis], _LONGEST)
+        start = (axes.shape[axis] - length) // 2
+        key[axis] = slice(start, start + length)
+        room //= max(1, length)
+    for axis in axes.stack:
+        if axes.letters[axis] != "C":
+            step = math.ceil(axes.shape[axis] / max(1, room))
+            key[axis] = slice(None, None, step)
+            room //= max(1, math.ceil(axes.shape[axis] / step))
+    return np.asarray(image[tuple(key)])
 
 
 def _unit(samples: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> Plane:
