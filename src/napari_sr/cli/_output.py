@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -80,13 +79,15 @@ def try_output(job: Job, image: ImageFile) -> None:
     """
     from napari_sr.errors import FileWriteError
     from napari_sr.io import write_image
+    from napari_sr.io._atomic import name_beside, sweep
 
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileWriteError(f"{job.target}: cannot be written ({error.strerror})") from error
     corner = tuple(slice(1) if axis in "YX" else slice(None) for axis in image.axes)
-    trial = job.target.with_name(f".{uuid.uuid4().hex[:8]}-{job.target.name}")
+    sweep(job.target)
+    trial = name_beside(job.target)
     try:
         write_image(trial, replace(image, data=image.data[corner], levels=()))
     except FileWriteError as error:

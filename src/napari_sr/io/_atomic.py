@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import shutil
+import socket
 import uuid
+import zlib
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -34,9 +38,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         If the folder is missing or cannot be written to, or the disk is full. Nothing half-written
         stays behind, and a file that stood at ``path`` before is untouched.
     """
-    beside = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    beside = name_beside(path)
     try:
         check_folder(path)
+        sweep(path)
         if path.is_dir():
             raise FileWriteError(f"{path}: a folder of this name stands there")
         yield beside
@@ -48,6 +53,46 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # it need not have come into being
             beside.unlink(missing_ok=True)
+
+
+def name_beside(path: Path) -> Path:
+    """A hidden name in a file's folder that nobody else takes, and that tells which process did.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Path
+        With the same suffixes.
+    """
+    return path.with_name(f".{_host()}.{os.getpid()}.{uuid.uuid4().hex[:8]}-{path.name}")
+
+
+def sweep(path: Path) -> None:
+    """Remove what processes that were killed while they wrote a file have left beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The file. What living processes, or those of another machine, write beside it stays.
+    """
+    import psutil
+
+    for left in path.parent.glob(f".{_host()}.*-{glob.escape(path.name)}*"):
+        pid = left.name.split(".")[2]
+        if not pid.isdigit() or psutil.pid_exists(int(pid)):
+            continue
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 def write_bytes(path: Path, coded: bytes) -> None:
