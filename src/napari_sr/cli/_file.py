@@ -65,7 +65,7 @@ def upscale_file(
     """
     import numpy as np
 
-    from napari_sr.inference import plan_where_it_runs
+    from napari_sr.inference import plan, plan_where_it_runs
     from napari_sr.io import read_image
 
     image = _relabelled(read_image(job.source), settings.axes)
@@ -77,7 +77,9 @@ def upscale_file(
     if settings.isotropic or settings.uncertainty:
         more["uncertainty"] = settings.uncertainty
         image = replace(image, data=np.asarray(image.data))
-    chosen = plan_where_it_runs(
+    # What needs the whole image runs in this process, cluster or not.
+    decide = plan if more else plan_where_it_runs
+    chosen = decide(
         image.data,
         settings.scale,
         settings.model,
