@@ -5,9 +5,10 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from napari_sr.errors import DeviceError, InputError
-from napari_sr.inference import plan, run
+from napari_sr.inference import plan, run, upscale
 from napari_sr.inference._choose import prefers_bfloat16, tile_budget, with_batch, with_tile
 from napari_sr.inference._cost import Cost
 from napari_sr.inference._plan import format_bytes, format_seconds
@@ -140,6 +141,40 @@ def test_small_frames_run_in_batches(grey):
     assert with_batch(tiled, cost(), 1_000_000).batch < 10
     few = plan((5, 32, 32), 2, grey, dtype="uint8", measure=False)
     assert with_batch(few, cost(), PLENTY).batch == 5
+
+
+class Hungry(Plain):
+    """Has no memory for more than so many pixels."""
+
+    most = 0
+
+    def forward(self, x):
+        if x.shape[-1] * x.shape[-2] > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(("side", "known"), [(30, False), (50, True)])
+def test_where_a_probe_has_no_memory_the_run_goes_on_with_smaller_tiles(side, known):
+    network = Hungry(2)
+    network.most = 200**2
+    model = make_model({2: network})
+    model.halo(2)
+    network.most = side**2
+    image = np.random.default_rng(0).random((64, 60))
+    made = plan(image, 2, model)
+    assert (made.seconds is not None) == known
+    expected = upscale(image, 2, make_model({2: Plain(2)}), tile=None)
+    np.testing.assert_allclose(drained(run(made, image)), expected, atol=1e-5)
+
+
+def drained(steps):
+    """What a generator returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def test_the_cost_is_kept(grey):

@@ -17,6 +17,7 @@ from napari_sr.inference._build import build_runners
 from napari_sr.inference._cost import Cost
 from napari_sr.inference._frames import Frames
 from napari_sr.inference._guard import Tally
+from napari_sr.inference._memory import is_out_of_memory
 from napari_sr.inference._networks import smallest_side
 from napari_sr.inference._ranges import Ranges
 from napari_sr.inference._step import Step
@@ -45,15 +46,19 @@ def known_cost(plan: Plan) -> Cost | None:
     return _costs.get(plan.model.network(plan.passes[0]), {}).get(_way(plan))
 
 
-def measured_cost(plan: Plan) -> Cost:
-    """Cost of a plan's windows, without the self-ensemble; measured in less than half a second, once."""
+def measured_cost(plan: Plan) -> Cost | None:
+    """Cost of a plan's windows, without the self-ensemble; measured in less than half a second, once.
+
+    None where there is too little memory even for the smallest probe: a run goes on with ever smaller tiles then, and
+    in the end on the CPU.
+    """
     with _lock:
         network = plan.model.network(plan.passes[0])
         costs = _costs.setdefault(network, {})
         way = _way(plan)
-        if way not in costs:
-            costs[way] = _measure(plan)
-        return costs[way]
+        if way not in costs and (cost := _measure(plan)) is not None:
+            costs[way] = cost
+        return costs.get(way)
 
 
 def _way(plan: Plan) -> Hashable:
@@ -62,7 +67,7 @@ def _way(plan: Plan) -> Hashable:
     return plan.passes, plan.device, plan.precision, plan.axes.samples, native
 
 
-def _measure(plan: Plan) -> Cost:
+def _measure(plan: Plan) -> Cost | None:
     least = max(smallest_side(plan.model.network(native)) for native in plan.passes)
     # The later passes of a cascade work on a larger image.
     side = max(least, _FIRST * 2 // max(plan.passes[0], plan.native_scale // 2))
@@ -70,16 +75,24 @@ def _measure(plan: Plan) -> Cost:
     times: list[tuple[int, float]] = []
     sizes: list[tuple[int, int]] = []
     while side <= _LAST:
-        step, tiles, whole = _step(plan, side)
-        if len(sizes) < 2:  # warms up as well
-            sizes.append((side**2, _peak(step, tiles, whole)))
-        times.append((side**2, _quickest(step, tiles, whole)))
+        try:
+            step, tiles, whole = _step(plan, side)
+            peak = _peak(step, tiles, whole) if len(sizes) < 2 else None  # warms up as well
+            times.append((side**2, _quickest(step, tiles, whole)))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            break
+        if peak is not None:
+            sizes.append((side**2, peak))
         side *= 2
         # The next takes four times as long, and half of the time may go into warming up.
         if time.perf_counter() + 8 * times[-1][1] > end and len(times) > 1:
             break
         if times[-1][1] > _BUDGET / 4:
             break
+    if not sizes:
+        return None
     (few, small), (many, large) = sizes[0], sizes[-1]
     slope = (large - small) / (many - few) if large > small else large / many
     return Cost(tuple(times), max(0.0, small - slope * few), slope)

@@ -51,13 +51,16 @@ class SharedRanges:
 
     def _measure(self) -> Ranges:
         plan = self._plan
-        known = plan.intensity_range or fixed_range(plan.axes, plan.dtype)
-        if known:
-            return known_ranges(known, plan.axes, plan.dtype)
+        if plan.intensity_range:
+            return known_ranges(plan.intensity_range, plan.axes, plan.dtype)
+        known = fixed_range(plan.axes, plan.dtype)
         views = [self._channel(channel) for channel in range(plan.axes.channels)]
         small = sum(view.size for view in views) <= _WHOLE
+        if known and not small:
+            return known_ranges(known, plan.axes, plan.dtype)
+        # Also where there is a convention: an image of one colour keeps it exactly, and alpha its extremes.
         parts = [_read_all(view) if small else _read_some(view) for view in views]
-        return measure_ranges(parts, plan.axes, plan.dtype)
+        return measure_ranges(parts, plan.axes, plan.dtype, known)
 
     def _channel(self, channel: int) -> da.Array:
         """One channel, shape (stack..., samples, Y, X)."""
