@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from napari_sr.architectures import registry
 from napari_sr.architectures.blocks import PlainESA, on_cells
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.frame import Frame, FramedNetwork, Gathered
 from napari_sr.architectures.statistics import ChannelStatistics
 from napari_sr.errors import InputError
 from napari_sr.models import load_model
@@ -157,3 +157,26 @@ def test_context_shrinks_with_the_stride_of_the_features():
     gather = ChannelStatistics()
     frame = Frame((40, 50), ((8, 12),), ((4, 0, 24, 30),), gather=gather).strided(4)
     assert frame == Frame((10, 13), ((2, 3),), ((1, 0, 6, 8),), gather=gather)
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_imdn_reaches_as_far_as_it_says_once_the_statistics_are_known(blocks):
+    network = registry.get("imdn").build(channels=16, blocks=blocks, scale=2).eval().double()
+    size = (8, 2 * network.reach + 21)
+    x, gather = torch.rand(1, 3, *size).double(), ChannelStatistics()
+    changed = x.clone()
+    changed[..., 4, network.reach + 10] = float("nan")
+    with torch.inference_mode():
+        network(x, Frame(size, ((0, 0),), gather=gather))
+        y = network(changed, Frame(size, ((0, 0),), statistics=gather))
+    columns = y.isnan().flatten(0, 2).any(dim=0).nonzero().flatten() // 2
+    assert (int(columns.min()), int(columns.max())) == (10, 2 * network.reach + 10)
+
+
+def test_a_look_ends_behind_the_last_statistics():
+    network = small("safmn-ntire")
+    gather = ChannelStatistics()
+    network.to_img = None  # whatever comes behind is not needed
+    with pytest.raises(Gathered):
+        network(torch.rand(1, 3, 40, 40), Frame((40, 40), ((0, 0),), gather=gather, last=0))
+    assert 0 in gather

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from napari_sr.architectures import registry
+from napari_sr.errors import InputError
 from napari_sr.inference import _build, plan, run, upscale
 from napari_sr.inference._runner import TorchRunner
 
@@ -115,3 +116,29 @@ def yield_all(steps, seen):
             seen.append(next(steps))
         except StopIteration as end:
             return end.value
+
+
+def test_looks_end_when_the_statistics_have_settled(image):
+    """An image that is alike everywhere is known after two looks, whatever the number of layers."""
+    torch.manual_seed(0)
+    network = registry.get("imdn").build(scale=2, in_channels=1, blocks=6, channels=16)
+    model = make_model({2: network}, name="imdn")
+    even = np.tile(image[:40, :60], (6, 1))
+    made = plan(even, 2, model, tile=60, tile_mode="exact", intensity_range=(0, 1))
+    assert made.looks == 6
+    steps = list(run(made, even))
+    assert steps[-1].done == steps[-1].total < made.steps
+
+
+def test_tiles_are_exact_where_that_is_asked_for(image):
+    model = attentive("imdn", channels=16)
+    options = {"intensity_range": (0, 1)}
+    whole = upscale(image, 2, model, tile=None, **options)
+    assert np.abs(upscale(image, 2, model, tile=45, **options) - whole).max() < LIMIT
+    exact = upscale(image, 2, model, tile=45, tile_mode="exact", **options)
+    assert np.abs(exact - whole).max() < LIMIT / 20
+
+
+def test_an_unknown_mode_is_refused(image):
+    with pytest.raises(InputError, match="seamless or exact"):
+        upscale(image, 2, "bicubic", tile_mode="perfect")
