@@ -27,9 +27,11 @@ def active_client() -> Any:
     from distributed import default_client
 
     try:
-        return default_client()
+        client = default_client()
     except ValueError:
         return None
+    # One that could not connect, or has lost its scheduler, stays the default one.
+    return client if client.status == "running" else None
 
 
 def computed(parts: Iterable[Any]) -> Iterator[NDArray[Any]]:

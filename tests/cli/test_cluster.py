@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -149,6 +150,8 @@ def test_a_scheduler_that_does_not_answer(run, picture, tmp_path, monkeypatch):
         assert result.exit_code == 1
         assert f"no dask scheduler answers at {address}" in one_line(result)
     assert not (tmp_path / "o.png").exists()
+    assert active_client() is None
+    assert dask.config.get("scheduler", None) is None
 
 
 def test_without_the_extra(run, picture, tmp_path, monkeypatch):

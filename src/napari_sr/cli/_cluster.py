@@ -87,6 +87,8 @@ def _connected(scheduler: str) -> Iterator[Any]:
     distributed = _distributed()
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
+        # Tried first: one that fails as the default client stays it, and what is computed later waits for it.
+        distributed.Client(scheduler, timeout=TIMEOUT, set_as_default=False).close()
         client = distributed.Client(scheduler, timeout=TIMEOUT)
     except (OSError, ValueError, ImportError) as error:
         raise ClusterError(
