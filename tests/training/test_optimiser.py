@@ -84,3 +84,10 @@ def test_without_its_package_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(RecipeError, match=r"napari-sr\[training\]"):
         Optimiser(nn.Conv2d(2, 2, 3), SOAP)
+
+
+def test_gradients_without_eigenvectors_are_an_error_in_words():
+    network = nn.Conv2d(2, 2, 3)
+    network.weight.grad = torch.full_like(network.weight, torch.nan)
+    with pytest.raises(RecipeError, match="not finite"):
+        Optimiser(network, SOAP).step(1e-3)

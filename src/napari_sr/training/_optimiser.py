@@ -63,13 +63,24 @@ class Optimiser:
         ----------
         rate : float
             Learning rate.
+
+        Raises
+        ------
+        RecipeError
+            If the gradients are nothing that SOAP can find eigenvectors of.
         """
         for kernel, matrix in zip(self._kernels, self._matrices, strict=True):
             matrix.grad = None if kernel.grad is None else kernel.grad.reshape(matrix.shape)
         for optimiser, factor in self._parts:
             for group in optimiser.param_groups:
                 group["lr"] = rate * factor
-            optimiser.step()
+            try:
+                optimiser.step()
+            except torch.linalg.LinAlgError as error:
+                raise RecipeError(
+                    "some gradients are not finite, or too small to train by SOAP; "
+                    "use optimisation.optimiser = 'adam', or a smaller schedule.lr"
+                ) from error
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Moments and bases of every part."""
