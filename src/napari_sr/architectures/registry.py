@@ -119,4 +119,6 @@ def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
             return architecture, config
     seen = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(state.items())[:4])
     more = f", … ({len(state)} in all)" if len(state) > 4 else ""
-    raise UnknownArchitectureError(f"no known architecture has these parameters: {seen or 'none'}{more}")
+    raise UnknownArchitectureError(
+        f"no known architecture has these parameters: {seen or 'none'}{more}"
+    )

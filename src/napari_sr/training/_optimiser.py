@@ -76,7 +76,9 @@ class Optimiser:
                 group["lr"] = rate * factor
             try:
                 optimiser.step()
-            except torch.linalg.LinAlgError as error:
+            except RuntimeError as error:
+                if not str(error).startswith("linalg"):
+                    raise
                 raise RecipeError(
                     "some gradients are not finite, or too small to train by SOAP; "
                     "use optimisation.optimiser = 'adam', or a smaller schedule.lr"

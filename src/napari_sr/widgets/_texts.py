@@ -60,7 +60,8 @@ NOTES = {
     "failed": "Stopped by an error; nothing was added.",
     "done": "Added '{name}' in {seconds}.",
     "lazy_done": "Added '{name}'; what is not shown yet will be computed when you look at it.",
-    "asynchronous": " To keep the window alive meanwhile, <a href='async' style='color: #3f8efc'>switch on</a> Preferences, Experimental, "
+    "asynchronous": " To keep the window alive meanwhile, <a href='async' style='color: #3f8efc'>switch on</a> "
+    "Preferences, Experimental, "
     "Render Layers Asynchronously.",
     "asynchronous_on": "napari now shows planes when they are computed, and the window stays alive meanwhile.",
     "steps": "Tile {done} of {total}",
