@@ -134,6 +134,13 @@ def test_what_the_output_takes_is_not_given_to_tiles_unless_it_is_lazy(grey, mon
     assert tile_budget(large, lazy=False) > 0
 
 
+def test_blocks_of_a_lazy_image_need_little_however_much_is_free(grey, monkeypatch):
+    monkeypatch.setattr("napari_sr.inference._choose.free_memory", lambda _: 2**40)
+    large = plan((20000, 20000), 2, grey, dtype="uint8", measure=False)
+    assert tile_budget(large, lazy=True) == 2**30
+    assert tile_budget(large, lazy=False) > 2**38
+
+
 def test_small_frames_run_in_batches(grey):
     stack = plan((100, 32, 32), 2, grey, dtype="uint8", measure=False)
     tiled = with_tile(stack, cost(), PLENTY)

@@ -18,6 +18,8 @@ _SIDES = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 _SHARE = 0.5
 """Of the free memory, what the tiles may take."""
 _LEAST_SHARE = 0.05
+_LAZY = 2.0**30
+"""Bytes of main memory that tiles of an image take which is read and written in blocks, so as to need little."""
 _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
 _NEAR = 1.15
@@ -57,7 +59,8 @@ def tile_budget(plan: Plan, *, lazy: bool) -> float:
     """Bytes that the tiles of a run may take on its device, beside the output if that is held."""
     free = free_memory(plan.device)
     held = 0 if lazy or plan.device.startswith("cuda") else plan.bytes_out
-    return max(_SHARE * (free - held), _LEAST_SHARE * free)
+    share = max(_SHARE * (free - held), _LEAST_SHARE * free)
+    return min(share, _LAZY) if lazy and not plan.device.startswith("cuda") else share
 
 
 def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
