@@ -34,7 +34,7 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "mspn": ("mspn", MSPN),
     "mspn without blueprint": ("mspn", {**MSPN, "blueprint": False}),
     "mspn without dilation": ("mspn", {**MSPN, "dilated": False}),
-    "mspn without attention": ("mspn", {**MSPN, "attention": "none"}),
+    "mspn, parameter-free attention": ("mspn", {**MSPN, "attention": "free"}),
     "mspn, pixel attention": ("mspn", {**MSPN, "attention": "pixel"}),
     "mspn, large kernel": ("mspn", {**MSPN, "attention": "large"}),
     "mspn 40 x 6": ("mspn", {"channels": 40, "blocks": 6}),

@@ -41,7 +41,7 @@ def test_merged_is_the_same_borders_included(attention, scale):
     assert parameters(network.merged()) < parameters(network)
 
 
-@pytest.mark.parametrize("attention", ["free", "pixel", "large"])
+@pytest.mark.parametrize("attention", ["none", "pixel", "large"])
 @pytest.mark.parametrize("plain", [False, True])
 def test_is_recognised_from_its_tensors(attention, plain):
     network = MSPN(3, 1, channels=8, blocks=2, attention=attention, plain=plain)

@@ -95,7 +95,7 @@ class PerceptualBlock(nn.Module):
     def __init__(
         self,
         channels: int,
-        attention: Attention = "free",
+        attention: Attention = "none",
         dilated: bool = True,
         blueprint: bool = True,
         plain: bool = False,
@@ -162,7 +162,7 @@ class MSPN(nn.Module):
         in_channels: int = 3,
         channels: int = 48,
         blocks: int = 4,
-        attention: Attention = "free",
+        attention: Attention = "none",
         dilated: bool = True,
         blueprint: bool = True,
         plain: bool = False,
@@ -232,7 +232,7 @@ def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
         "in_channels": head.shape[1],
         "channels": head.shape[0],
         "blocks": state["concat.weight"].shape[1] // head.shape[0],
-        "attention": "large" if large else "pixel" if pixel else "free",
+        "attention": "large" if large else "pixel" if pixel else "none",
         "blueprint": "blocks.0.blueprint.1.pw.weight" in state,
         "plain": "blocks.0.blueprint.0.pw.weight" not in state,
     }
