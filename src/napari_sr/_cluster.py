@@ -6,8 +6,6 @@ import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -47,6 +45,8 @@ def computed(parts: Iterable[Any]) -> Iterator[NDArray[Any]]:
     array
         Their values.
     """
+    import numpy as np
+
     client = active_client()
     if client is None:
         yield from map(np.asarray, parts)
