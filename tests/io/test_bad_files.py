@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from napari_sr.errors import FileReadError
 from napari_sr.io import read_image, write_image
+from napari_sr.io._formats import jpeg_segments
 
 from .conftest import random_image
 from .test_raster import CODERS
@@ -113,3 +114,7 @@ def test_a_large_tiff_is_not_read_at_once_beyond_the_limit(tmp_path):
     with pytest.raises(FileReadError, match=r"large.tif: 4 x 500 x 500 .* 977 KiB"):
         read_image(path, max_bytes=10_000)
     assert read_image(path, lazy=True, max_bytes=300_000).shape == (4, 500, 500)
+
+
+def test_a_jpeg_cut_off_within_a_segments_head_has_no_further_segments():
+    assert list(jpeg_segments(b"\xff\xd8\xff\xe0\x00\x04ab\xff\xdb\x00")) == [(0xE0, 6, 8)]

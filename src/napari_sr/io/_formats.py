@@ -90,14 +90,9 @@ def jpeg_segments(coded: bytes) -> Iterator[tuple[int, int, int]]:
     marker, start, end : int
         Second byte of the marker, and where the segment's content lies. The last is 0xDA, the
         start of scan, after which pixels follow; it is missing in a file cut off before.
-
-    Raises
-    ------
-    struct.error
-        If the file ends within a segment's head.
     """
     at, marker = 2, 0
-    while marker != 0xDA and coded[at : at + 1] == b"\xff":
+    while marker != 0xDA and coded[at : at + 1] == b"\xff" and at + 4 <= len(coded):
         marker, length = unpack_from(">xBH", coded, at)
         if marker == 0xFF:  # any number of fill bytes may precede a marker
             at += 1
