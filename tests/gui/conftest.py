@@ -91,7 +91,7 @@ class Desk:
     def begin(self):
         """Click, and wait until the first tiles are done but not all."""
         self.click()
-        runs = self.widget._runs
+        runs = self.widget._work
         self.until(lambda: bool(runs) and runs[0].fraction[0] > 0)
 
     def shoot(self, name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_sr.errors import NapariSRError
 from napari_sr.layers import snapshot
 from napari_sr.models import local_scales
+from napari_sr.widgets._docked import Docked
 from napari_sr.widgets._fine_tune_texts import LABELS, NOTES, TOOLTIPS
 from napari_sr.widgets._jobs import INFERENCE, Job
 from napari_sr.widgets._labels import ScrollColumn, WrappedLabel
@@ -38,7 +39,7 @@ __all__ = ["FineTuneWidget"]
 _LOOK_MS = 100
 
 
-class FineTuneWidget(QWidget):
+class FineTuneWidget(Docked[Job]):
     """Make a model of one's own out of another and an image layer.
 
     Parameters
@@ -50,8 +51,7 @@ class FineTuneWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._jobs: list[Job] = []
+        super().__init__(Job.cancel, parent)
         self.layer = LayerCombo(napari_viewer.layers, self)
         self.base = ModelCombo(parent=self)
         self.scale = QComboBox(self)
@@ -71,11 +71,6 @@ class FineTuneWidget(QWidget):
         self._offer_scales()
         self._show_idle("")
 
-    @property
-    def running(self) -> bool:
-        """Whether a model learns."""
-        return bool(self._jobs)
-
     def fine_tune(self) -> None:
         """Begin, as a click on the button does; returns at once."""
         if self.running:
@@ -92,7 +87,7 @@ class FineTuneWidget(QWidget):
             "name": self.name.text().strip() or None,
             "axes": source.axes,
         }
-        self._jobs.append(INFERENCE.submit(Job(partial(_steps, source.data, options))))
+        self._work.append(INFERENCE.submit(Job(partial(_steps, source.data, options))))
         self.start.setEnabled(False)
         self.stop.setVisible(True)
         self.stop.setEnabled(True)
@@ -103,16 +98,10 @@ class FineTuneWidget(QWidget):
 
     def cancel(self) -> None:
         """Stop; nothing is kept."""
-        for job in self._jobs:
+        for job in self._work:
             job.cancel()
             self.stop.setEnabled(False)
             self.note.setText(NOTES["cancelling"])
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop when the dock is closed: napari takes the widget out of it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            _cancel_all(self._jobs)
-        return bool(super().event(event))
 
     def _arrange(self) -> None:
         content, form, buttons = QWidget(), QFormLayout(), QHBoxLayout()
@@ -142,8 +131,6 @@ class FineTuneWidget(QWidget):
         self.stop.clicked.connect(self.cancel)
         self.base.currentIndexChanged.connect(self._offer_scales)
         self._timer.timeout.connect(self._look)
-        # not a method of self: it must work when self is gone
-        self.destroyed.connect(partial(_cancel_all, self._jobs))
 
     def _offer_scales(self, _index: int = 0) -> None:
         self.scale.clear()
@@ -151,9 +138,9 @@ class FineTuneWidget(QWidget):
             self.scale.addItem(f"×{scale}", scale)
 
     def _look(self) -> None:
-        for job in list(self._jobs):
+        for job in list(self._work):
             if job.finished:
-                self._jobs.remove(job)
+                self._work.remove(job)
                 self._timer.stop()
                 self._show_idle(_end(job))
             elif not job.cancelled:
@@ -195,9 +182,3 @@ def _end(job: Job) -> str:
     note = "kept" if made.card is None else "won"
     name = made.card.title if made.card else ""
     return NOTES[note].format(name=name, gain=made.gain, base=made.base, tiles=made.tiles)
-
-
-def _cancel_all(jobs: list[Job], *_: object) -> None:
-    """Stop what a widget that is being closed began."""
-    while jobs:
-        jobs.pop().cancel()

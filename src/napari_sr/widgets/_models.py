@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QTimer, QUrl
+from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
@@ -22,6 +22,7 @@ from napari_sr.models import (
     remove_model,
 )
 from napari_sr.widgets._describe import describe_bytes, describe_card
+from napari_sr.widgets._docked import Docked
 from napari_sr.widgets._labels import ScrollColumn, WrappedLabel
 from napari_sr.widgets._models_ask import agree, pick_file, pick_range
 from napari_sr.widgets._models_bar import ModelsBar
@@ -39,7 +40,7 @@ _LOOK_MS = 40
 """How often the window looks at what goes on in the other thread."""
 
 
-class ModelsWidget(QWidget):
+class ModelsWidget(Docked["_Running"]):
     """Download, import and remove models.
 
     Parameters
@@ -49,21 +50,15 @@ class ModelsWidget(QWidget):
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(lambda running: running.task.cancel(), parent)
         self.list = ModelsList(self)
         self.facts = WrappedLabel()
         self.bar = ModelsBar(self)
-        self._tasks: list[_Running] = []
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._arrange()
         self._connect()
         self._describe()
-
-    @property
-    def running(self) -> bool:
-        """Whether a download or an import goes on."""
-        return bool(self._tasks)
 
     def download(self) -> None:
         """Download the chosen model; asks first where its licence is not a permissive one."""
@@ -107,15 +102,9 @@ class ModelsWidget(QWidget):
 
     def cancel(self) -> None:
         """Stop what goes on; nothing half-done is kept."""
-        for running in self._tasks:
+        for running in self._work:
             running.task.cancel()
             self.bar.show_cancelling()
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop a download when the dock is closed: napari takes the widget out of it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            _stop_all(self._tasks)
-        return bool(super().event(event))
 
     def _arrange(self) -> None:
         content = QWidget()
@@ -131,8 +120,6 @@ class ModelsWidget(QWidget):
         self.list.chosen.connect(self._describe)
         self.bar.asked.connect(self._on_asked)
         self._timer.timeout.connect(self._look)
-        # not a method of self: it must work when self is gone
-        self.destroyed.connect(partial(_stop_all, self._tasks))
 
     def _on_asked(self, what: str) -> None:
         {
@@ -157,16 +144,16 @@ class ModelsWidget(QWidget):
         self, name: str, done: str, action: Any, note: str = "", file: Path | None = None
     ) -> None:
         task = Task(action)
-        self._tasks.append(_Running(task, name, done, note.format(name=name), file))
+        self._work.append(_Running(task, name, done, note.format(name=name), file))
         CATALOG.submit(task)
         self._look()
         self._describe()
         self._timer.start()
 
     def _look(self) -> None:
-        for running in list(self._tasks):
+        for running in list(self._work):
             if running.task.finished:
-                self._tasks.remove(running)
+                self._work.remove(running)
                 self._timer.stop()
                 self.bar.show_idle("")
                 self._end(running)
@@ -238,9 +225,3 @@ def _address(card: ModelCard | None) -> str:
     """Address of a paper, if its citation has one."""
     found = re.search(r"https?://\S+", card.paper) if card else None
     return found[0] if found else ""
-
-
-def _stop_all(tasks: list[_Running], *_: object) -> None:
-    """Stop what a widget that is being closed has begun."""
-    while tasks:
-        tasks.pop().task.cancel()

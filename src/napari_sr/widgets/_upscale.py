@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.settings import get_settings
-from qtpy.QtCore import QEvent, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sr.errors import NapariSRError
 from napari_sr.layers import snapshot, visible_part
 from napari_sr.widgets._describe import describe_seconds
+from napari_sr.widgets._docked import Docked
 from napari_sr.widgets._form import UpscaleForm
 from napari_sr.widgets._labels import ScrollColumn
 from napari_sr.widgets._place import insert_companions, insert_result
@@ -33,7 +33,7 @@ _LOOK_MS = 40
 """How often the window looks at a run in the other thread."""
 
 
-class UpscaleWidget(QWidget):
+class UpscaleWidget(Docked[UpscaleRun]):
     """Upscale an image layer.
 
     Parameters
@@ -45,10 +45,9 @@ class UpscaleWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(UpscaleRun.close, parent)
         self._layers = napari_viewer.layers
         self._dims = napari_viewer.dims
-        self._runs: list[UpscaleRun] = []
         self.form = UpscaleForm(self._layers, self)
         self.planner = Planner(self.form)
         self.bar = RunBar(self)
@@ -57,11 +56,6 @@ class UpscaleWidget(QWidget):
         self._arrange()
         self._connect()
         self.planner.request()
-
-    @property
-    def running(self) -> bool:
-        """Whether a run goes on."""
-        return bool(self._runs)
 
     def upscale(self) -> None:
         """Upscale the chosen layer, as a click on the button does; returns at once."""
@@ -84,22 +78,16 @@ class UpscaleWidget(QWidget):
         }
         options |= {**self.form.options, **self.form.extras(source)}
         run = UpscaleRun(layer, active, source, **options)
-        self._runs.append(run)
+        self._work.append(run)
         run.start()
         self.bar.show_running(run.note())
         self._timer.start()
 
     def cancel(self) -> None:
         """Stop after the current tile; nothing is added."""
-        for run in self._runs:
+        for run in self._work:
             run.job.cancel()
             self.bar.show_cancelling()
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop a run when the dock is closed: napari takes the widget out of it."""
-        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
-            _close_all(self._runs)
-        return bool(super().event(event))
 
     def _arrange(self) -> None:
         content = QWidget()
@@ -117,8 +105,6 @@ class UpscaleWidget(QWidget):
         self.bar.link_followed.connect(self._follow)
         self.planner.planned.connect(self.bar.plan.setText)
         self._timer.timeout.connect(self._look)
-        # not a method of self: it must work when self is gone
-        self.destroyed.connect(partial(_close_all, self._runs))
 
     def _follow(self, _link: str) -> None:
         """Let napari slice layers in threads, at the user's wish: it is a setting of all of napari."""
@@ -126,9 +112,9 @@ class UpscaleWidget(QWidget):
         self.bar.show_idle(NOTES["asynchronous_on"])
 
     def _look(self) -> None:
-        for run in list(self._runs):
+        for run in list(self._work):
             if run.look():
-                self._runs.remove(run)
+                self._work.remove(run)
                 self._timer.stop()
                 self.planner.request()  # what a network really costs is known now
                 self.bar.show_idle(self._end(run))
@@ -163,9 +149,3 @@ def _success(result: Image, elapsed: float) -> str:
     hint = "" if get_settings().experimental.async_ else NOTES["asynchronous"]
     name = escape(result.name) if hint else result.name  # with a link in it, the note is HTML
     return NOTES["lazy_done"].format(name=name) + hint
-
-
-def _close_all(runs: list[UpscaleRun], *_: object) -> None:
-    """Stop the runs of a widget that is being closed."""
-    while runs:
-        runs.pop().close()
