@@ -23,6 +23,7 @@ from unittest.mock import patch
 import alternatives
 import numpy as np
 
+from napari_sr._steps import finish
 from napari_sr.evaluation import read_rgb
 from napari_sr.inference import TorchRunner, plan, run
 from napari_sr.models import load_model
@@ -113,20 +114,10 @@ def timed(made: Plan, image: NDArray[Any], framed: bool = True) -> tuple[NDArray
     """Result of a plan, and the processor's seconds; tiles that are not framed are images of their own."""
     if framed:
         started = time.process_time()
-        result = finished(run(made, image))
+        result: NDArray[Any] = finish(run(made, image))
         return result, time.process_time() - started
     with patch.object(TorchRunner, "_frame", lambda *_: None):
         return timed(replace(made, statistics_layers=0), image)
-
-
-def finished(steps: Any) -> NDArray[Any]:
-    """What a run returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: NDArray[Any] = end.value
-            return result
 
 
 def known() -> list[dict[str, Any]]:

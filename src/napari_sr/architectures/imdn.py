@@ -148,9 +148,8 @@ class IMDN(IMDNTrunk):
     ) -> None:
         super().__init__(conv3x3(in_channels, channels), scale, channels, blocks, in_channels)
         self.scale = scale
-        self.reach = (
-            4 * blocks + 3
-        )  # 3x3 convolutions one after the other: four a block, and three outside
+        # 3x3 convolutions one after the other: four a block, and three outside.
+        self.reach = 4 * blocks + 3
 
 
 def _detect_imdn(state: Mapping[str, Tensor]) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_sr._steps import finish
 from napari_sr.cli._jobs import suffix_of
 from napari_sr.cli._large import BY_BLOCKS, by_blocks, goes_by_blocks
 from napari_sr.cli._output import try_output, write_output
@@ -160,13 +161,7 @@ def enlarged(image: ImageFile, data: Array, factors: tuple[float, ...]) -> Image
 def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> Any:
     from napari_sr.inference import run
 
-    steps = run(chosen, data)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as finished:
-            return finished.value
-        progress(step.done, step.total)
+    return finish(run(chosen, data), lambda step: progress(step.done, step.total))
 
 
 def _relabelled(image: ImageFile, axes: str | None) -> ImageFile:

@@ -54,17 +54,9 @@ def fine_tune(
 def _read(paths: list[Path]) -> list[tuple[Any, str]]:
     """Arrays and axes of images and of all images in folders."""
     from napari_sr.io import read_image
-    from napari_sr.training._dataset import SUFFIXES
+    from napari_sr.training._dataset import image_paths
 
-    found = [
-        image
-        for path in paths
-        for image in (
-            sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
-            if path.is_dir()
-            else [path]
-        )
-    ]
+    found = [image for path in paths for image in (image_paths(path) if path.is_dir() else [path])]
     if not found:
         raise FileReadError(f"{paths[0]}: holds no images")
     images = [read_image(path) for path in found]

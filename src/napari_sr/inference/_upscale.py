@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._steps import finish
 from napari_sr.inference._arrays import as_dask, is_lazy
-from napari_sr.inference._engine import Run, run
+from napari_sr.inference._engine import run
 from napari_sr.inference._lazy import enlarge_lazily
 from napari_sr.inference._planner import plan
 from napari_sr.inference._where import plan_where_it_runs
@@ -112,15 +113,6 @@ def upscale(
         isotropic=isotropic,
         uncertainty=uncertainty,
     )
-    return enlarge_lazily(planned, array) if lazy else _drive(run(planned, array), progress)
-
-
-def _drive(steps: Run, progress: Callable[[int, int], None] | None) -> Any:
-    """Run a generator to its end."""
-    while True:
-        try:
-            state = next(steps)
-        except StopIteration as end:
-            return end.value
-        if progress is not None:
-            progress(state.done, state.total)
+    if lazy:
+        return enlarge_lazily(planned, array)
+    return finish(run(planned, array), progress and (lambda step: progress(step.done, step.total)))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._steps import finish
 from napari_sr.errors import InputError
 from napari_sr.layers._anisotropy import with_planes
 from napari_sr.layers._record import run_record
@@ -66,13 +67,7 @@ def upscale_layer(
         If it is not an image layer or an option cannot be used.
     """
     steps = upscale_layer_steps(layer, scale, model, **options)
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        if progress is not None:
-            progress(step.done, step.total)
+    return finish(steps, progress and (lambda step: progress(step.done, step.total)))
 
 
 def upscale_layer_steps(

@@ -116,8 +116,12 @@ def read_images(folder: Path, colour: Colour) -> list[NDArray[np.generic]]:
     """
     if not folder.is_dir():
         raise RecipeError(f"data.train: {folder} is not a folder; pass --data FOLDER")
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    return [_read(path, colour) for path in paths]
+    return [_read(path, colour) for path in image_paths(folder)]
+
+
+def image_paths(folder: Path) -> list[Path]:
+    """Images under a folder, subfolders included, sorted."""
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
 
 def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:

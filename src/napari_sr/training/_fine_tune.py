@@ -11,10 +11,11 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from napari_sr._steps import finish
 from napari_sr.errors import InputError
 from napari_sr.models import import_model, list_models, load_model, save_network
 from napari_sr.models._own import check_new_id
@@ -112,13 +113,7 @@ def fine_tune(
         If the base cannot be had or not be trained.
     """
     steps = fine_tune_steps(source, base, minutes, scale=scale, name=name, axes=axes, device=device)
-    while True:
-        try:
-            state = next(steps)
-        except StopIteration as end:
-            return cast("FineTuned", end.value)
-        if progress is not None:
-            progress(state.seconds, state.budget)
+    return finish(steps, progress and (lambda state: progress(state.seconds, state.budget)))
 
 
 def fine_tune_steps(

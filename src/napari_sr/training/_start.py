@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from napari_sr.architectures import registry
 from napari_sr.errors import ModelLoadError, RecipeError
+from napari_sr.models._model import ready
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,5 @@ def _merged(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tenso
         return state
     trained = architecture.build(**config)
     trained.load_state_dict(state)
-    merge = getattr(trained, "merged", None)
-    merged: dict[str, Tensor] = merge().state_dict() if merge else state
+    merged: dict[str, Tensor] = ready(trained).state_dict()
     return merged if merged.keys() <= own.keys() else state

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_sr.architectures import registry
 from napari_sr.architectures.bicubic import Bicubic
@@ -18,7 +18,7 @@ from napari_sr.training._average import WeightAverage
 from napari_sr.training.losses import l1
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari_sr.models import Model
     from napari_sr.training._dataset import Pair
@@ -114,19 +114,8 @@ class Student:
 
     def psnr(self, network: nn.Module, pairs: list[Pair]) -> float:
         """PSNR over all pixels of some tiles, one scale of border left out."""
-        error = 0.0
-        border = pairs[0].large.shape[-1] // pairs[0].small.shape[-1]
         where = next(network.parameters()).device
-        with torch.inference_mode():
-            for pair in pairs:
-                y = (
-                    network(pair.small.to(where) * self.range).cpu().clamp(0, self.range)
-                    / self.range
-                )
-                error += float(
-                    (y - pair.large)[..., border:-border, border:-border].square().mean()
-                )
-        return -10 * math.log10(max(error / len(pairs), 1e-12))
+        return _psnr(pairs, lambda small: network(small.to(where) * self.range).cpu() / self.range)
 
     def _look(self, gain: float) -> bool:
         if not gain > self.gain:  # nor if it is NaN
@@ -152,9 +141,16 @@ class Student:
 
 def psnr_of_bicubic(pairs: list[Pair], scale: int) -> float:
     """What interpolation alone reaches on the same pixels."""
-    network, error = Bicubic(scale), 0.0
+    network = Bicubic(scale)
+    # it takes one channel
+    return _psnr(pairs, lambda small: network(small.transpose(0, 1)).transpose(0, 1))
+
+
+@torch.inference_mode()
+def _psnr(pairs: list[Pair], enlarge: Callable[[Tensor], Tensor]) -> float:
+    error = 0.0
+    border = pairs[0].large.shape[-1] // pairs[0].small.shape[-1]
     for pair in pairs:
-        planes = pair.small.transpose(0, 1)  # it takes one channel
-        y = network(planes).transpose(0, 1).clamp(0, 1)
-        error += float((y - pair.large)[..., scale:-scale, scale:-scale].square().mean())
+        difference = enlarge(pair.small).clamp(0, 1) - pair.large
+        error += float(difference[..., border:-border, border:-border].square().mean())
     return -10 * math.log10(max(error / len(pairs), 1e-12))
