@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def start_weights(network: nn.Module, path: Path) -> int:
     """Take every tensor that has the same name and shape; the rest (the upsampler) stays random.
 
+    Where the file's network sees three channels and this one sees one, it starts as that network is on grey images.
+
     Parameters
     ----------
     network : nn.Module
@@ -44,7 +46,8 @@ def start_weights(network: nn.Module, path: Path) -> int:
     own = network.state_dict()
     if not state.keys() <= own.keys():
         state = _merged(state, own)
-    fitting = {k: v for k, v in state.items() if k in own and own[k].shape == v.shape}
+    state = {k: _grey(v, own[k]) for k, v in state.items() if k in own}
+    fitting = {k: v for k, v in state.items() if own[k].shape == v.shape}
     if not fitting:
         raise RecipeError(f"model.init: nothing in {path.name} fits this network")
     network.load_state_dict(fitting, strict=False)
@@ -64,3 +67,14 @@ def _merged(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tenso
     trained.load_state_dict(state)
     merged: dict[str, Tensor] = ready(trained).state_dict()
     return merged if merged.keys() <= own.keys() else state
+
+
+def _grey(tensor: Tensor, wanted: Tensor) -> Tensor:
+    """A first or last tensor of a network for RGB as it acts on grey: inputs summed, outputs averaged."""
+    shape, goal = tuple(tensor.shape), tuple(wanted.shape)
+    if tensor.ndim == 4 and shape[1] == 3 and goal == (shape[0], 1, *shape[2:]):
+        return tensor.sum(dim=1, keepdim=True)
+    if shape[0] == 3 * goal[0] and shape[1:] == goal[1:]:
+        # pixel shuffle takes all sub-pixels of red first, then those of green, then those of blue
+        return tensor.unflatten(0, (3, -1)).mean(dim=0)
+    return tensor
