@@ -73,3 +73,21 @@ def test_a_recipe_that_ships_is_found_by_its_name(run, tmp_path):
     call = ("-o", tmp_path / "run", "--data", tmp_path / "nowhere")
     assert "nowhere" in one_line(run("train", "ecbsr-x2", *call))
     assert "ecbsr-x2, " in one_line(run("train", "ecbsr-x9", *call))
+
+
+def test_a_teacher_and_a_start_are_named_on_the_command_line(run, recipe, tmp_path):
+    first = run("train", recipe, "-o", tmp_path / "first", "--teacher", "bicubic")
+    assert first.exit_code == 0, first.stderr
+    told = [f"teachers: {done}/2 images" for done in range(3)]
+    assert first.stdout.splitlines()[:3] == told
+    weights = first.stdout.splitlines()[-1].removeprefix("best weights: ")
+    second = run("train", recipe, "-o", tmp_path / "second", "--init", weights)
+    assert second.exit_code == 0, second.stderr
+    assert psnrs(second)[0] > psnrs(first)[0]
+    lost = ("train", recipe, "-o", tmp_path / "third")
+    assert "no-such" in one_line(run(*lost, "--teacher", "bicubic", "--teacher", "no-such"))
+    assert "gone.safetensors" in one_line(run(*lost, "--init", "gone.safetensors"))
+
+
+def psnrs(result):
+    return [float(line.split()[-2]) for line in result.stdout.splitlines() if line.endswith("dB")]

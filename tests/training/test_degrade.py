@@ -127,7 +127,8 @@ def test_a_recipe_asks_for_it(workspace):
     recipe = read_recipe(path)
     assert recipe.degradation.photons == (50.0, 5000.0)
     train, held_out = load_data(recipe)
-    small, large = train.draw(Stage(1, patch=12, batch=5), torch.Generator().manual_seed(0))
+    drawn = train.draw(Stage(1, patch=12, batch=5), torch.Generator().manual_seed(0))
+    small, large = drawn.small, drawn.large
     assert small.shape == (5, 1, 12, 12)
     assert large.shape == (5, 1, 24, 24)
     again = held_out.pairs()
@@ -141,8 +142,8 @@ def test_a_patch_is_what_it_is_within_its_image(workspace):
     path.write_text(path.read_text() + "[degradation]\nblur = [1.0, 1.0]\n")
     train, _ = load_data(read_recipe(path))
     stage = Stage(1, patch=12, batch=6)
-    _, large = train.draw(stage, torch.Generator().manual_seed(3))
-    small, _ = train.draw(stage, torch.Generator().manual_seed(3))
+    large = train.draw(stage, torch.Generator().manual_seed(3)).large
+    small = train.draw(stage, torch.Generator().manual_seed(3)).small
     inner = shrink(blur(large, torch.full((6,), 2.0)), 2)
     torch.testing.assert_close(small[..., 6, 6], inner[..., 6, 6], atol=2e-3, rtol=0)
     assert not torch.allclose(small[..., 0, :], inner[..., 0, :], atol=2e-3)

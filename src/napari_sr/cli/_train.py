@@ -1,5 +1,7 @@
 """``napari-sr train``: a model from a recipe."""
 
+from collections.abc import Callable
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +12,7 @@ from napari_sr.cli._console import progress_bar
 from napari_sr.errors import RecipeError
 
 if TYPE_CHECKING:
+    from napari_sr.training import Lesson, Step
     from napari_sr.training._run import Entry
 
 
@@ -28,20 +31,47 @@ def train(
     data: Annotated[
         str | None, typer.Option(help="Folder of images instead of the recipe's.")
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Weights to start from instead of model.init."),
+    ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH_OR_ID",
+            help="Model to learn from instead of the recipe's; several times for several.",
+        ),
+    ] = None,
 ) -> None:
     """Train a model; the best weights, a log and a curve are kept in the folder of the run."""
     from napari_sr.inference import resolve_device
     from napari_sr.training import read_recipe, training_steps
 
-    parsed = read_recipe(_found(recipe), **({} if data is None else {"data_train": data}))
+    given = {"data_train": data, "model_init": init, "distillation_teachers": teacher}
+    overrides = {key: value for key, value in given.items() if value}
+    parsed = read_recipe(_found(recipe), **overrides)
     folder = out or Path("runs") / parsed.name
-    where = resolve_device(device)
-    with progress_bar(parsed.name) as progress:
-        for step in training_steps(parsed, folder, resume=resume, device=where):
-            progress(step.iteration, step.iterations)
-            if step.validation is not None:
-                typer.echo(_line(step.validation, step.iterations))
+    steps = training_steps(parsed, folder, resume=resume, device=resolve_device(device))
+    for kind, part in groupby(steps, type):
+        title = parsed.name if kind.__name__ == "Step" else "teachers"
+        with progress_bar(title) as progress:
+            for step in part:
+                _tell(step, progress)
     typer.echo(f"best weights: {folder / f'{parsed.name}-best.safetensors'}")
+
+
+def _tell(step: "Step | Lesson", progress: Callable[[int, int], None]) -> None:
+    """Move the bar, and print what is worth a line."""
+    from napari_sr.training import Lesson
+
+    if isinstance(step, Lesson):
+        progress(step.done, step.total)
+        if step.done * 10 // step.total > (step.done - 1) * 10 // step.total:
+            typer.echo(f"teachers: {step.done}/{step.total} images")
+    else:
+        progress(step.iteration, step.iterations)
+        if step.validation is not None:
+            typer.echo(_line(step.validation, step.iterations))
 
 
 def _found(recipe: str) -> Path:

@@ -34,6 +34,18 @@ class Pair:
     large: Tensor
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Patches of one step, float32 in [0, 1]."""
+
+    small: Tensor
+    """(N, C, p, p)."""
+    large: Tensor
+    """(N, C, s·p, s·p): the truth."""
+    taught: Tensor | None = None
+    """Likewise: what the teachers made of the small images, where there are teachers."""
+
+
 class TrainingData:
     """A folder of images as small and large pixels.
 
@@ -67,9 +79,10 @@ class TrainingData:
         pairs = [_shrink(image, scale, colour) for image in images]
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
+        self.taught: PixelStore | None = None
 
-    def draw(self, stage: Stage, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A batch of patches, float32 in [0, 1]: ``(N, C, p, p)`` and ``(N, C, s*p, s*p)``."""
+    def draw(self, stage: Stage, generator: torch.Generator) -> Batch:
+        """A batch of patches, each of them the same place in all images of the batch."""
         margin = self.degradation.margin if self.degradation else 0
         side = stage.patch + 2 * margin
         smallest = int(min(self.small.height.min(), self.small.width.min()))
@@ -80,9 +93,12 @@ class TrainingData:
         corners = random_corners(self.small.height, self.small.width, stage.batch, side, generator)
         large = self._values(self.large.patches(corners, side, self.scale))
         if self.degradation is None:
-            return self._values(self.small.patches(corners, side)), large
+            small, taught = self._values(self.small.patches(corners, side)), self.taught
+            if taught is None:
+                return Batch(small, large)
+            return Batch(small, large, self._values(taught.patches(corners, side, self.scale)))
         small, large = self.degradation(large, generator)
-        return _inner(small, margin), _inner(large, margin * self.scale)
+        return Batch(_inner(small, margin), _inner(large, margin * self.scale))
 
     def pairs(self) -> list[Pair]:
         """Every whole image, for validation; degraded, if they are, in the same way every time."""

@@ -16,19 +16,20 @@ from torch import Tensor, nn
 from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
 from napari_sr.training._average import WeightAverage
-from napari_sr.training._dataset import TrainingData, load_data
+from napari_sr.training._dataset import Batch, TrainingData, load_data
 from napari_sr.training._optimiser import Optimiser
 from napari_sr.training._precision import autocast, bfloat16_is_faster
 from napari_sr.training._recipe import Recipe, read_recipe
 from napari_sr.training._run import Entry, RunFolder
 from napari_sr.training._schedule import learning_rate
 from napari_sr.training._start import start_weights
+from napari_sr.training._teachers import Lesson, teach
 from napari_sr.training._validation import validate
 from napari_sr.training._whiten import plain_state, whiten
 from napari_sr.training.losses import make_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SAVE_EVERY_SECONDS = 120.0
 
@@ -124,17 +125,19 @@ class Trainer:
         self.iteration, self.seconds = state["iteration"], state["seconds"]
         self.best = state["best"]
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
-        stage = self.recipe.stage_at(self.iteration)
-        small, large = self.data.draw(stage, self.generator)
-        small = small.to(self.device, memory_format=torch.channels_last)
-        return small, large.to(self.device)
+    def _loss(self, output: Tensor, batch: Batch) -> Tensor:
+        loss = self.loss(output, batch.large.to(self.device))
+        if batch.taught is None:
+            return loss
+        weight = self.recipe.distillation.weight
+        return (1 - weight) * loss + weight * self.loss(output, batch.taught.to(self.device))
 
     def _backward(self, bfloat16: bool) -> float:
-        small, large = self._batch()
+        batch = self.data.draw(self.recipe.stage_at(self.iteration), self.generator)
+        small = batch.small.to(self.device, memory_format=torch.channels_last)
         with autocast(self.device, bfloat16):
             output = self.network(small)
-        loss = self.loss(output.float(), large)
+        loss = self._loss(output.float(), batch)
         self.network.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         return float(loss.detach())
@@ -154,8 +157,8 @@ class Trainer:
 
 def training_steps(
     recipe: Recipe, folder: Path, *, resume: bool = False, device: str = "cpu"
-) -> Iterator[Step]:
-    """Train, one step an item.
+) -> Iterator[Step | Lesson]:
+    """Train, one step an item; before the first one, an item for every image that teachers enlarge.
 
     Parameters
     ----------
@@ -170,18 +173,23 @@ def training_steps(
 
     Yields
     ------
+    Lesson
+        While teachers are at work.
     Step
         After every step.
 
     Raises
     ------
     RecipeError
-        If the folder holds another run, there is nothing to resume, or the data cannot be used.
+        If the folder holds another run, there is nothing to resume, or data or teachers cannot be used.
     """
     run = RunFolder(folder)
     if run.state.exists() and not resume:
         raise RecipeError(f"{folder}: holds a run already; pass --resume, or another output folder")
-    trainer = Trainer(recipe, *load_data(recipe), torch.device(device))
+    data, held_out = load_data(recipe)
+    if recipe.distillation.active:
+        yield from teach(recipe, data, folder, device)
+    trainer = Trainer(recipe, data, held_out, torch.device(device))
     if resume:
         trainer.load_state_dict(run.load_state())
     yield from _steps(trainer, run)
@@ -218,7 +226,7 @@ def train(
     *,
     resume: bool = False,
     device: str = "cpu",
-    **overrides: str,
+    **overrides: str | Sequence[str],
 ) -> Path:
     """Train a recipe to its end.
 
@@ -232,7 +240,7 @@ def train(
         Go on from where a run in ``folder`` stopped.
     device : str
         A torch device.
-    **overrides : str
+    **overrides : str or sequence of str
         See `read_recipe`.
 
     Returns

@@ -6,6 +6,7 @@ the network gets nearly all of the time.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,12 @@ class PixelStore:
         """One whole image, shape (Y, X, C)."""
         start, h, w = int(self.offset[index]), int(self.height[index]), int(self.width[index])
         return self.pixels[start : start + h * w].view(h, w, -1)
+
+    def with_pixels(self, pixels: Tensor) -> PixelStore:
+        """Images of the same sizes with other pixels, shape (pixels, C)."""
+        other = copy.copy(self)
+        other.pixels = pixels
+        return other
 
     def patches(self, corners: Corners, side: int, scale: int = 1) -> Tensor:
         """Square patches, turned as the corners say.

@@ -6,7 +6,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -75,6 +75,25 @@ class DegradationRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class DistillationRecipe:
+    """Whose images are targets beside the true ones. As it stands, nobody's."""
+
+    teachers: tuple[str, ...] = ()
+    """Checkpoints or ids of the catalog; the mean of their images counts."""
+    weight: float = 0.5
+    """Of the loss against the teachers' image; that against the true image weighs ``1 - weight``."""
+    ensemble: bool = False
+    """Average each teacher over the eight flips and turns: better images, in eight times the time."""
+    cache: str = ""
+    """File that keeps the teachers' images, for several runs; empty: one in the folder of the run."""
+
+    @property
+    def active(self) -> bool:
+        """Whether there are teachers."""
+        return bool(self.teachers)
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A part of the run with patches and batches of one size."""
 
@@ -138,6 +157,7 @@ class Recipe:
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
     optimisation: OptimisationRecipe = field(default_factory=OptimisationRecipe)
     degradation: DegradationRecipe = field(default_factory=DegradationRecipe)
+    distillation: DistillationRecipe = field(default_factory=DistillationRecipe)
     folder: Path = field(default_factory=Path)
     """Where the recipe lies; relative paths in it start here."""
 
@@ -164,16 +184,17 @@ class Recipe:
         return (self.folder / Path(path).expanduser()).resolve()
 
 
-def read_recipe(path: Path | str, **overrides: str) -> Recipe:
+def read_recipe(path: Path | str, **overrides: str | Sequence[str]) -> Recipe:
     """Read and check a recipe.
 
     Parameters
     ----------
     path : path
-        A TOML file with the tables ``[model]``, ``[data]``, ``[[stage]]``, ``[schedule]``, ``[optimisation]`` and
-        ``[degradation]``.
-    **overrides : str
-        Replace ``data_train``, the folder of images, or ``model_init``, the weights to start from.
+        A TOML file with the tables ``[model]``, ``[data]``, ``[[stage]]``, ``[schedule]``, ``[optimisation]``,
+        ``[degradation]`` and ``[distillation]``.
+    **overrides : str or sequence of str
+        Replace ``data_train``, the folder of images, ``model_init``, the weights to start from, or
+        ``distillation_teachers``, a sequence of paths and ids.
 
     Raises
     ------
@@ -189,10 +210,21 @@ def read_recipe(path: Path | str, **overrides: str) -> Recipe:
         raise RecipeError(f"{path.name}: not a readable TOML file ({error})") from error
     for key, value in overrides.items():
         table, _, name = key.partition("_")
-        tables.setdefault(table, {})[name] = str(Path(value).expanduser().resolve())
+        given = tables.setdefault(table, {})
+        if isinstance(given, dict):
+            given[name] = _here(value) if isinstance(value, str) else [_known(v) for v in value]
     recipe = _build(Recipe, tables, path.name)
     _check(recipe, path.name)
     return dataclasses.replace(recipe, folder=path.resolve().parent)
+
+
+def _here(path: str) -> str:
+    return str(Path(path).expanduser().resolve())
+
+
+def _known(name: str) -> str:
+    """A path where there is one; else an id, or what will be told to be missing by its name."""
+    return _here(name) if Path(name).expanduser().is_file() else name
 
 
 def _check(recipe: Recipe, where: str) -> None:
@@ -215,6 +247,12 @@ def _check(recipe: Recipe, where: str) -> None:
             )
     if not all(0 < factor < 1 for factor in recipe.data.reductions):
         raise RecipeError(f"{where}: data.reductions must lie between 0 and 1")
+    if not 0 <= recipe.distillation.weight <= 1:
+        raise RecipeError(f"{where}: distillation.weight must lie in 0 to 1")
+    if recipe.distillation.active and recipe.degradation.active:
+        raise RecipeError(
+            f"{where}: teachers know no degradation; take out [degradation] or distillation.teachers"
+        )
     if recipe.model.scale < 1:
         raise RecipeError(f"{where}: model.scale must be 1 or more")
 

@@ -72,8 +72,8 @@ def whiten(network: nn.Module, data: TrainingData, generator: torch.Generator) -
     if not isinstance(bank, nn.Conv2d) or bank.in_channels != 1:
         raise RecipeError("optimisation.whiten is for esr-max, esr-tm and esr-tr only")
     side = bank.kernel_size[0]
-    patches, _ = data.draw(Stage(1, patch=side, batch=_SAMPLES), generator)
-    flat = patches.flatten(1).double()
+    patches = data.draw(Stage(1, patch=side, batch=_SAMPLES), generator)
+    flat = patches.small.flatten(1).double()
     variance, components = torch.linalg.eigh(flat.T @ flat / len(flat))
     basis = components.T / torch.sqrt(variance.clamp_min(0) + _LEAST_VARIANCE)[:, None]
     parametrize.register_parametrization(bank, "weight", _Components(basis.float()))
