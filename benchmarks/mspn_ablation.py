@@ -18,7 +18,6 @@ import torch
 
 from napari_sr.evaluation import evaluate
 from napari_sr.training._dataset import TrainingData, read_images
-from napari_sr.training._loop import Trainer
 from napari_sr.training._recipe import (
     DataRecipe,
     ModelRecipe,
@@ -28,6 +27,7 @@ from napari_sr.training._recipe import (
     Stage,
 )
 from napari_sr.training._run import RunFolder
+from napari_sr.training._trainer import Trainer
 
 MSPN = {"channels": 48, "blocks": 4}
 VARIANTS: dict[str, tuple[str, dict[str, object]]] = {

@@ -37,14 +37,19 @@ precision = "float32"
 """
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    """A folder with ``recipe.toml`` and ``images/``."""
+def make_images(folder):
+    """Six photographs of different sizes in ``images/``, and the folder."""
     image = data.astronaut()
-    (tmp_path / "images").mkdir()
+    (folder / "images").mkdir()
     for i in range(6):
         height, width = 70 + 7 * i, 90 - 5 * i
         tile = image[60 * i : 60 * i + height, 40 * i : 40 * i + width]
-        cv2.imwrite(str(tmp_path / f"images/{i}.png"), np.ascontiguousarray(tile[..., ::-1]))
-    (tmp_path / "recipe.toml").write_text(RECIPE)
+        cv2.imwrite(str(folder / f"images/{i}.png"), np.ascontiguousarray(tile[..., ::-1]))
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """A folder with ``recipe.toml`` and ``images/``."""
+    (make_images(tmp_path) / "recipe.toml").write_text(RECIPE)
     return tmp_path

@@ -12,8 +12,8 @@ from napari_sr.errors import RecipeError
 from napari_sr.models import load_model
 from napari_sr.training import read_recipe, train, training_steps
 from napari_sr.training._dataset import load_data
-from napari_sr.training._loop import Trainer
 from napari_sr.training._run import RunFolder
+from napari_sr.training._trainer import Trainer
 
 
 def trainer(workspace):

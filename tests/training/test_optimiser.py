@@ -11,9 +11,9 @@ from torch import nn
 from napari_sr.errors import RecipeError
 from napari_sr.training import read_recipe
 from napari_sr.training._dataset import load_data
-from napari_sr.training._loop import Trainer
 from napari_sr.training._optimiser import Optimiser
 from napari_sr.training._recipe import OptimisationRecipe
+from napari_sr.training._trainer import Trainer
 
 SOAP = OptimisationRecipe(optimiser="soap")
 

@@ -13,10 +13,10 @@ from napari_sr.imaging import bt601_luma, imresize
 from napari_sr.models import load_model
 from napari_sr.training import Lesson, read_recipe, training_steps
 from napari_sr.training._dataset import load_data
-from napari_sr.training._loop import Trainer
 from napari_sr.training._pixels import PixelStore
 from napari_sr.training._recipe import Stage
 from napari_sr.training._teachers import teach
+from napari_sr.training._trainer import Trainer
 from tests.training.conftest import RECIPE
 
 CPU = torch.device("cpu")

@@ -1,5 +1,6 @@
 """``napari-sr train``: a model from a recipe."""
 
+from collections import deque
 from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
@@ -45,13 +46,16 @@ def train(
 ) -> None:
     """Train a model; the best weights, a log and a curve are kept in the folder of the run."""
     from napari_sr.inference import resolve_device
-    from napari_sr.training import read_recipe, training_steps
+    from napari_sr.training import leads, read_recipe, training_steps
 
     given = {"data_train": data, "model_init": init, "distillation_teachers": teacher}
     overrides = {key: value for key, value in given.items() if value}
     parsed = read_recipe(_found(recipe), **overrides)
     folder = out or Path("runs") / parsed.name
     steps = training_steps(parsed, folder, resume=resume, device=resolve_device(device))
+    if not leads():  # the first of several processes speaks for all
+        deque(steps, maxlen=0)
+        return
     for kind, part in groupby(steps, type):
         title = parsed.name if kind.__name__ == "Step" else "teachers"
         with progress_bar(title) as progress:

@@ -5,6 +5,7 @@ from napari_sr.training._loop import Step, train, training_steps
 from napari_sr.training._recipe import Recipe, read_recipe
 from napari_sr.training._student import FineTuneProgress
 from napari_sr.training._teachers import Lesson
+from napari_sr.training._team import leads
 
 __all__ = [
     "FineTuneProgress",
@@ -14,6 +15,7 @@ __all__ = [
     "Step",
     "fine_tune",
     "fine_tune_steps",
+    "leads",
     "read_recipe",
     "train",
     "training_steps",

@@ -14,6 +14,7 @@ from napari_sr.errors import RecipeError
 from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
 from napari_sr.training._degrade import Degradation
 from napari_sr.training._pixels import PixelStore, random_corners
+from napari_sr.training._team import ALONE, Team
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,8 +82,8 @@ class TrainingData:
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
         self.taught: PixelStore | None = None
 
-    def draw(self, stage: Stage, generator: torch.Generator) -> Batch:
-        """A batch of patches, each of them the same place in all images of the batch."""
+    def draw(self, stage: Stage, generator: torch.Generator, team: Team = ALONE) -> Batch:
+        """A batch of patches, or a process's share of it; each patch is the same place in all images."""
         margin = self.degradation.margin if self.degradation else 0
         side = stage.patch + 2 * margin
         smallest = int(min(self.small.height.min(), self.small.width.min()))
@@ -91,13 +92,14 @@ class TrainingData:
                 f"patches of {side} pixels do not fit: the smallest image is {smallest} wide at 1/{self.scale}"
             )
         corners = random_corners(self.small.height, self.small.width, stage.batch, side, generator)
+        corners = corners.some(team.share(stage.batch))
         large = self._values(self.large.patches(corners, side, self.scale))
         if self.degradation is None:
             small, taught = self._values(self.small.patches(corners, side)), self.taught
             if taught is None:
                 return Batch(small, large)
             return Batch(small, large, self._values(taught.patches(corners, side, self.scale)))
-        small, large = self.degradation(large, generator)
+        small, large = self.degradation(large, team.own(generator))
         return Batch(_inner(small, margin), _inner(large, margin * self.scale))
 
     def pairs(self) -> list[Pair]:

@@ -26,6 +26,10 @@ class Corners:
     turn: Tensor
     """(N, 3) booleans: flip rows, flip columns, swap rows and columns."""
 
+    def some(self, part: slice) -> Corners:
+        """Corners of a part of the batch."""
+        return Corners(self.image[part], self.y[part], self.x[part], self.turn[part])
+
 
 class PixelStore:
     """Images end to end in one tensor.

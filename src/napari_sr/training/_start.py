@@ -76,5 +76,5 @@ def _grey(tensor: Tensor, wanted: Tensor) -> Tensor:
         return tensor.sum(dim=1, keepdim=True)
     if shape[0] == 3 * goal[0] and shape[1:] == goal[1:]:
         # pixel shuffle takes all sub-pixels of red first, then those of green, then those of blue
-        return tensor.unflatten(0, (3, -1)).mean(dim=0)
+        return tensor.reshape(3, -1, *shape[1:]).mean(dim=0)
     return tensor
