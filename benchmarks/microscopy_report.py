@@ -1,0 +1,125 @@
+"""The words and tables of docs/microscopy.md, from figures that `microscopy_table.py` measured."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from microscopy_trust import HOT_BAR, LINEAR_BAR
+
+if TYPE_CHECKING:
+    from microscopy_images import Sample
+
+GAIN_BARS = {2: 2.0, 4: 2.7}
+OVER_PHOTOS = 0.3
+
+HEAD = """# Microscope images
+
+Written by `python benchmarks/microscopy_table.py`. Every microscope image of three packages, one plane or channel of
+each, no larger than 512 x 512 pixels; none was trained on or chose any weights. Small images are made by MATLAB's
+bicubic and rounded to the image's own type; models enlarge them as `napari_sr.upscale` does. PSNR in dB with the
+largest minus the smallest value of the original as peak, a border of one scale left out
+(`napari_sr.evaluate(..., protocol="grey")`); after it the gain over bicubic.
+
+No network can tell noise: where an original is noisy from pixel to pixel, what bicubic misses is mostly noise, and
+nobody gains much. The second table of each scale has the same images reduced to half their size before, in which
+pixels hold detail rather than noise.
+
+{images}
+
+Correlation of the middles of all training tiles with any place in these images: {overlap}. A patch that is
+found again gives 1."""
+
+
+TRUST = """Left: largest difference between k times the result and the result of k times the image, for k = 0.25, 0.5,
+2, 4, of 16 bit; rounding is in it, bicubic has nothing else. Right: largest change more than 32 pixels away from a
+pixel of 100 times the range, float32. Both on the middle 128 x 128 pixels of each image, as fractions of its range."""
+
+
+def image_list(found: list[Sample]) -> str:
+    """Which images there are, and under which licence."""
+    lines = [
+        "| image | size | type | what | from | by | licence |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for each in found:
+        y, x = each.pixels.shape
+        cells = [each.name, f"{x} x {y}", str(each.pixels.dtype), each.kind]
+        lines.append(_row([*cells, each.package, each.credit, each.licence]))
+    return "\n".join(lines)
+
+
+def table(columns: dict[str, dict[str, float]], missing: list[str]) -> str:
+    """PSNR of each image for each model with its gain over bicubic, means last; a dash where nothing was measured."""
+    plain = columns["bicubic"]
+    lines = [_row(["image", *(f"`{name}`" for name in columns)]), "|---" * (len(columns) + 1) + "|"]
+    for image, psnr in plain.items():
+        cells = [_cell(column.get(image), psnr) for column in columns.values()]
+        lines.append(_row([image, *cells]))
+    means = [_cell(*_means(column, plain)) for column in columns.values()]
+    lines.append(_row(["**mean**", *means]))
+    if missing:
+        lines += [
+            "",
+            "Not there at this scale: " + ", ".join(f"`{name}`" for name in missing) + ".",
+        ]
+    return "\n".join(lines)
+
+
+def _means(column: dict[str, float], plain: dict[str, float]) -> tuple[float, float]:
+    """Mean of a column, and of bicubic on the same images."""
+    return fmean(column.values()), fmean(plain[image] for image in column)
+
+
+def _cell(psnr: float | None, plain: float) -> str:
+    if psnr is None:
+        return "–"
+    return f"{psnr:.2f}" if psnr == plain else f"{psnr:.2f} ({psnr - plain:+.2f})"
+
+
+def bars(columns: dict[str, dict[str, float]], scale: int, subject: str, photos: str) -> str:
+    """What is asked of a model for microscopy, and whether it does it."""
+    if subject not in columns:
+        return f"`{subject}` is not there at x{scale}: nothing to judge."
+    mean, plain = _means(columns[subject], columns["bicubic"])
+    lines = []
+    if (bar := GAIN_BARS.get(scale)) is not None:
+        lines.append(_said(mean - plain >= bar, f"gains {mean - plain:+.2f} dB, {bar:.1f} asked"))
+    if photos in columns:
+        better = mean - _means(columns[photos], columns["bicubic"])[0]
+        lines.append(
+            _said(better >= OVER_PHOTOS, f"{better:+.2f} dB over `{photos}`, {OVER_PHOTOS} asked")
+        )
+    below = [name for name, psnr in columns[subject].items() if psnr < columns["bicubic"][name]]
+    lines.append(_said(not below, f"below bicubic on: {', '.join(below) or 'none'}"))
+    return f"`{subject}`:\n\n" + "\n".join(lines)
+
+
+def trust_table(trust: dict[str, tuple[float, float]]) -> str:
+    """Linearity and hot pixels."""
+    lines = [
+        TRUST + "\n",
+        f"| model | not linear by | {LINEAR_BAR:.0%} asked | hot pixel reaches | {HOT_BAR:.1%} asked |",
+        "|---|---|---|---|---|",
+    ]
+    for name, (bent, reached) in trust.items():
+        cells = [
+            f"{bent:.3%}",
+            _met(bent <= LINEAR_BAR),
+            f"{reached:.4%}",
+            _met(reached <= HOT_BAR),
+        ]
+        lines.append(_row([f"`{name}`", *cells]))
+    return "\n".join(lines)
+
+
+def _said(met: bool, what: str) -> str:
+    return f"- {what}: {_met(met)}"
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "not met"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
