@@ -2,8 +2,10 @@
 
     .venv/bin/python scripts/bundle_weights.py runs/ecbsr-x2 … --benchmarks ../shared/data/benchmarks
 
-A run's best weights are merged, stored as float16 if that moves neither benchmark by 0.01 dB, measured on Set5 and
-Set14 through `napari_sr.evaluation`, and entered in ``catalog.toml``; the log and the curve go to ``docs/training``.
+Runs that went on from one another are named together, first to last: ``runs/ecbsr-x2,runs/ecbsr-second-x2``; the
+last one's weights are taken, the log and the curve are those of all. Best weights are merged, stored as float16 if that
+moves neither benchmark by 0.01 dB, measured on Set5 and Set14 through `napari_sr.evaluation`, and entered in
+``catalog.toml``; the log and the curve go to ``docs/training``, the figures and the commands to TRAINING.md.
 A model's card must already stand in the catalog, or in scripts/cards.toml. Weights that are worse on the held-out
 images than those that ship are refused.
 """
@@ -13,13 +15,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 import torch
+from _training_record import commands, joined, read_recipes, runs_of
 from safetensors import safe_open
 from torch import nn
 
@@ -28,13 +30,17 @@ from napari_sr.architectures.receptive_field import halo
 from napari_sr.errors import NapariSRError
 from napari_sr.evaluation import evaluate
 from napari_sr.models import load_model, save_network
-from napari_sr.training._run import RunFolder
+from napari_sr.training._curve import draw
+from napari_sr.training._run import RunFolder, append_entry, read_log
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src/napari_sr/weights"
+LOGS = ROOT / "docs/training"
 SETS = ("Set5", "Set14")
 BEGIN = "<!-- results: written by scripts/bundle_weights.py -->"
 END = "<!-- end of results -->"
+BEGIN_COMMANDS = "<!-- commands: written by scripts/bundle_weights.py -->"
+END_COMMANDS = "<!-- end of commands -->"
 Scores = dict[str, tuple[float, float]]
 
 
@@ -99,9 +105,9 @@ def shipped_psnr(target: Path) -> float:
         return float((file.metadata() or {}).get("validation_psnr", "-inf"))
 
 
-def bundle(run: Path, benchmarks: Path) -> None:
-    """Take one run in."""
-    best = next(run.glob("*-best.safetensors"))
+def bundle(runs: list[Path], benchmarks: Path) -> None:
+    """Take in the last of some runs that went on from one another."""
+    best = next(runs[-1].glob("*-best.safetensors"))
     name = best.name.removesuffix("-best.safetensors")
     model, _, scale = name.rpartition("-x")
     target = WEIGHTS / f"{name}.safetensors"
@@ -125,16 +131,24 @@ def bundle(run: Path, benchmarks: Path) -> None:
             "scores": {k: list(v) for k, v in scores.items()},
         },
     )
-    log = ROOT / "docs/training"
-    log.mkdir(parents=True, exist_ok=True)
-    shutil.copy(run / "log.csv", log / f"{name}.csv")
-    RunFolder(run).draw_curve()
-    shutil.copy(run / "curve.svg", log / f"{name}.svg")
+    keep_log(name, runs)
     print(name, json.dumps(scores))
 
 
+def keep_log(name: str, runs: list[Path]) -> None:
+    """Log of all runs that led to the weights."""
+    known = len(runs_of(name, read_recipes()))
+    if len(runs) < known:
+        print(f"{name}: the log is of {len(runs)} run(s), the recipes are {known}")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / f"{name}.csv"
+    log.unlink(missing_ok=True)
+    for entry in joined([RunFolder(run).entries() for run in runs]):
+        append_entry(log, entry)
+
+
 def write_results() -> None:
-    """Bring the table of TRAINING.md up to date with the catalog and the logs."""
+    """Bring the tables of TRAINING.md up to date with the catalog, the logs and the recipes."""
     rows = [
         "| weights | parameters | iterations | hours | Set5 PSNR / SSIM | Set14 PSNR / SSIM | curve |"
     ]
@@ -146,19 +160,24 @@ def write_results() -> None:
         if checkpoint.get("file")
     ]
     path = WEIGHTS / "TRAINING.md"
-    head, _, rest = path.read_text(encoding="utf-8").partition(BEGIN)
-    path.write_text(
-        f"{head}{BEGIN}\n{chr(10).join(rows)}\n{END}{rest.partition(END)[2]}", encoding="utf-8"
-    )
+    text = between(path.read_text(encoding="utf-8"), BEGIN, END, "\n".join(rows))
+    names = [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]]
+    section = commands(names, read_recipes())
+    path.write_text(between(text, BEGIN_COMMANDS, END_COMMANDS, section), encoding="utf-8")
+
+
+def between(text: str, begin: str, end: str, new: str) -> str:
+    """The text with what stands between two marks replaced."""
+    head, _, rest = text.partition(begin)
+    return f"{head}{begin}\n{new}\n{end}{rest.partition(end)[2]}"
 
 
 def _row(checkpoint: dict[str, Any]) -> str:
     name = checkpoint["file"].removesuffix(".safetensors")
-    last = (
-        (ROOT / f"docs/training/{name}.csv").read_text(encoding="utf-8").splitlines()[-1].split(",")
-    )
+    entries = read_log(LOGS / f"{name}.csv")
+    draw(entries, LOGS / f"{name}.svg")
     scores = " | ".join("{:.2f} / {:.4f}".format(*checkpoint["scores"][each]) for each in SETS)
-    size, steps, hours = checkpoint["parameters"], int(float(last[0])), float(last[1]) / 3600
+    size, steps, hours = checkpoint["parameters"], entries[-1].iteration, entries[-1].seconds / 3600
     curve = f"[{name}](../../../docs/training/{name}.svg)"
     return f"| {name} | {size:,} | {steps:,} | {hours:.1f} | {scores} | {curve} |"
 
@@ -168,14 +187,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("runs", nargs="*", help="folders; none: write TRAINING.md again")
     parser.add_argument(
         "--benchmarks", type=Path, required=True, help="folder with Set5/HR and Set14/HR"
     )
     args = parser.parse_args()
     for run in args.runs:
         try:
-            bundle(run, args.benchmarks)
+            bundle([Path(part) for part in run.split(",")], args.benchmarks)
         except NapariSRError as error:
             sys.exit(f"{run}: {error}")
     write_results()

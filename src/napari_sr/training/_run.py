@@ -38,6 +38,27 @@ class Entry:
     """Of the mean weights on the held-out images, in dB."""
 
 
+def append_entry(log: Path, entry: Entry) -> None:
+    """Add a line to a log, which is begun where it is not there."""
+    new = not log.exists()
+    with log.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(FIELDS)
+        writer.writerow([f"{getattr(entry, name):.6g}" for name in FIELDS])
+
+
+def read_log(log: Path) -> list[Entry]:
+    """All lines of a log; none where it is not there."""
+    if not log.exists():
+        return []
+    with log.open(newline="", encoding="utf-8") as file:
+        return [
+            Entry(int(float(row["iteration"])), *(float(row[name]) for name in FIELDS[1:]))
+            for row in csv.DictReader(file)
+        ]
+
+
 class RunFolder:
     """Where a run keeps what it must not lose.
 
@@ -55,22 +76,11 @@ class RunFolder:
 
     def append(self, entry: Entry) -> None:
         """Add a line to ``log.csv``."""
-        new = not self.log.exists()
-        with self.log.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(FIELDS)
-            writer.writerow([f"{getattr(entry, name):.6g}" for name in FIELDS])
+        append_entry(self.log, entry)
 
     def entries(self) -> list[Entry]:
         """The log so far."""
-        if not self.log.exists():
-            return []
-        with self.log.open(newline="", encoding="utf-8") as file:
-            return [
-                Entry(int(float(row["iteration"])), *(float(row[name]) for name in FIELDS[1:]))
-                for row in csv.DictReader(file)
-            ]
+        return read_log(self.log)
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write ``state.pt`` whole or not at all."""

@@ -1,0 +1,111 @@
+"""How bundled weights came about, as TRAINING.md tells it: which recipes one after the other, by which commands.
+
+The recipe of a first run is called as the weights (``ecbsr-x4``); later runs of the same network have an ordinal
+(``ecbsr-second-x4``) and go on from the run before. A first run may start from another scale's or model's weights.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from napari_sr.training._run import Entry
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ROOT / "src/napari_sr/training/recipes"
+ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
+FROM_AN_EARLIER_RUN = {"ecbsr-x4": "ecbsr-x2"}
+"""Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
+FOLDERS = {"train_photos": "PHOTOS", "train_microscopy": "MICROSCOPY"}
+
+Recipes = dict[str, dict[str, Any]]
+
+
+def read_recipes(folder: Path = RECIPES) -> Recipes:
+    """All recipes that ship, by file name without suffix."""
+    return {
+        path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.toml")
+    }
+
+
+def runs_of(weights: str, recipes: Recipes) -> list[str]:
+    """Recipes of these weights alone, first to last."""
+    model, _, scale = weights.rpartition("-x")
+    names = (f"{model}-{ordinal}x{scale}" for ordinal in ORDINALS)
+    return [name for name in names if name in recipes]
+
+
+def chain(weights: str, recipes: Recipes) -> list[str]:
+    """All recipes that lead to these weights, in the order to be run; empty where none is known."""
+    own = runs_of(weights, recipes)
+    if not own:
+        return []
+    start = _start(own[0], recipes)
+    if start is None:
+        return own
+    earlier = FROM_AN_EARLIER_RUN.get(own[0])
+    before = chain(start, recipes)
+    return [*(before[: before.index(earlier) + 1] if earlier else before), *own]
+
+
+def command(name: str, recipes: Recipes) -> str:
+    """What starts the run of one recipe."""
+    recipe = recipes[name]
+    data = recipe["data"]["train"]
+    parts = [f"napari-sr train {name} -o runs/{name} --data {FOLDERS.get(data, data)}"]
+    if (before := _before(name, recipes)) is not None:
+        parts.append(f"--init runs/{before}/{recipe['model']['init']}")
+    teachers = recipe.get("distillation", {}).get("teachers", ())
+    parts += [f"--teacher CHECKPOINTS/{Path(teacher).name}" for teacher in teachers]
+    return " \\\n        ".join(parts)
+
+
+def commands(weights: list[str], recipes: Recipes) -> str:
+    """The section of TRAINING.md: the chain of each of the weights, and every command once."""
+    lines = ["| weights | recipes, one after the other |", "|---|---|"]
+    chains = {name: chain(name, recipes) for name in weights}
+    lines += [f"| {name} | {' → '.join(runs)} |" for name, runs in chains.items()]
+    lines += ["", *(f"    {command(run, recipes)}" for run in _each_once(chains))]
+    for name in weights:
+        own = ",".join(f"runs/{run}" for run in runs_of(name, recipes))
+        lines.append(f"    python scripts/bundle_weights.py {own} --benchmarks BENCHMARKS")
+    return "\n".join(lines)
+
+
+def joined(logs: list[list[Entry]]) -> list[Entry]:
+    """Logs of runs one after the other as one log, iterations and seconds counted through."""
+    whole: list[Entry] = []
+    for log in logs:
+        last = whole[-1] if whole else Entry(0, 0.0, 0.0, 0.0, 0.0)
+        whole += [
+            replace(
+                entry,
+                iteration=last.iteration + entry.iteration,
+                seconds=last.seconds + entry.seconds,
+            )
+            for entry in log
+        ]
+    return whole
+
+
+def _each_once(chains: dict[str, list[str]]) -> list[str]:
+    return list(dict.fromkeys(run for runs in chains.values() for run in runs))
+
+
+def _start(name: str, recipes: Recipes) -> str | None:
+    """Weights that a recipe starts from."""
+    init = recipes[name]["model"].get("init")
+    return None if init is None else str(init).removesuffix("-best.safetensors")
+
+
+def _before(name: str, recipes: Recipes) -> str | None:
+    """The run that a recipe goes on from."""
+    start = _start(name, recipes)
+    if start is None:
+        return None
+    if name in FROM_AN_EARLIER_RUN:
+        return FROM_AN_EARLIER_RUN[name]
+    runs = runs_of(start, recipes)
+    return runs[runs.index(name) - 1] if name in runs else runs[-1]
