@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
 from napari_sr.imaging import bt601_luma, imresize
-from napari_sr.models import load_model
+from napari_sr.models import load_model, save_network
 from napari_sr.training import Lesson, read_recipe, training_steps
 from napari_sr.training._dataset import load_data
 from napari_sr.training._pixels import PixelStore
@@ -250,3 +251,19 @@ def test_published_networks_teach_in_their_own_range(workspace, shared, file, na
     np.testing.assert_allclose(
         data.taught.image(0), expected * white, atol=rounding, rtol=0, err_msg=f"{file} {name}"
     )
+
+
+def test_a_teacher_of_a_larger_scale_teaches_by_its_reduced_image(workspace):
+    """Its x4 image, reduced by two as MATLAB does."""
+    large = registry.get("ecbsr-plain").build(scale=4, m=1, c=4)
+    save_network(
+        workspace / "x4.safetensors", large, "ecbsr-plain", {"scale": 4, "m": 1, "c": 4}, colour="Y"
+    )
+    table = f'teachers = ["{workspace / "x4.safetensors"}"]'
+    recipe = taught_recipe(workspace, table, replace=colour("grey"))
+    data, _ = taught_data(recipe, workspace / "run")
+    small = data.small.image(0).permute(2, 0, 1)[None]
+    with torch.no_grad():
+        answer = large(small)[0, 0].double().numpy()
+    expected = imresize(answer, 0.5).clip(0, 1)
+    np.testing.assert_allclose(data.taught.image(0)[..., 0], expected, atol=2e-3, rtol=0)

@@ -77,6 +77,11 @@ def taught_key(recipe: Recipe, teachers: Sequence[Model], small: PixelStore) -> 
     return digest.hexdigest()
 
 
+def taught_scale(teacher: Model, scale: int) -> int:
+    """Native scale of a teacher that its images are made with: the smallest that is no smaller than the recipe's."""
+    return min(each for each in teacher.scales if each >= scale)
+
+
 def read_taught(path: Path, key: str, like: Tensor) -> Tensor | None:
     """Pixels of a file, or None if there is none, it is damaged, or of others.
 
@@ -118,4 +123,4 @@ def write_taught(path: Path, key: str, pixels: Tensor) -> None:
 
 def _facts(teacher: Model, scale: int) -> list[Any]:
     card = teacher.card
-    return [teacher.sha256(scale) or card.id, card.value_range, card.colour]
+    return [teacher.sha256(taught_scale(teacher, scale)) or card.id, card.value_range, card.colour]

@@ -1,7 +1,8 @@
 """Teachers: finished networks whose images a network is trained towards, beside the true ones.
 
 A small network cannot learn what only the true image knows; what a large one makes of the same small image it can.
-Each teacher sees every training image once, before the first step, whole and in float32.
+Each teacher sees every training image once, before the first step, whole and in float32. One of a larger scale than
+the recipe's is reduced as any upscaling is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ import torch
 from napari_sr.errors import NapariSRError, RecipeError
 from napari_sr.inference import upscale
 from napari_sr.models import list_models, load_model
-from napari_sr.training._taught import read_taught, taught_key, taught_path, write_taught
+from napari_sr.training._taught import (
+    read_taught,
+    taught_key,
+    taught_path,
+    taught_scale,
+    write_taught,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -58,7 +65,7 @@ def load_teachers(recipe: Recipe) -> list[Model]:
     Raises
     ------
     RecipeError
-        If one cannot be had, or has not the recipe's scale.
+        If one cannot be had, or all its scales are below the recipe's.
     """
     return [_load(name, recipe) for name in recipe.distillation.teachers]
 
@@ -108,10 +115,10 @@ def _load(name: str, recipe: Recipe) -> Model:
     known = name in {card.id for card in list_models()}
     try:
         model = load_model(path if path.is_file() and not known else name)
-        if scale not in model.scales:
+        if scale > max(model.scales):
             native = ", ".join(f"x{each}" for each in model.scales)
             raise RecipeError(f"distillation.teachers: {name} has {native}, the recipe x{scale}")
-        model.network(scale)
+        model.network(taught_scale(model, scale))
     except RecipeError:
         raise
     except NapariSRError as error:
