@@ -30,7 +30,7 @@ def quick_steps(monkeypatch):
 
 def test_a_model_of_ones_own_is_made_listed_and_used(run, bricks, tmp_path):
     """Of a folder with files of several kinds."""
-    made = run("fine-tune", bricks, "--minutes", 0.1, "--name", "bricks", "--json")
+    made = run("fine-tune", bricks, "-b", "ecbsr", "--minutes", 0.1, "--name", "bricks", "--json")
     assert made.exit_code == 0, made.stderr
     found = json.loads(made.stdout)
     assert found["gain"] > 0.05

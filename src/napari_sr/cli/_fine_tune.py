@@ -17,7 +17,7 @@ def fine_tune(
     ],
     base: Annotated[
         str, typer.Option("--base", "-b", help="Id or path of the model to begin with.")
-    ] = "ecbsr",
+    ] = "mspn-microscopy",
     scale: Annotated[
         int | None, typer.Option("--scale", "-s", help="A native scale of it; else its smallest.")
     ] = None,

@@ -70,7 +70,7 @@ class FineTuned:
 
 def fine_tune(
     source: Any,
-    base: str | Path | Model = "ecbsr",
+    base: str | Path | Model = "mspn-microscopy",
     minutes: float = 2,
     *,
     scale: int | None = None,
@@ -118,7 +118,7 @@ def fine_tune(
 
 def fine_tune_steps(
     source: Any,
-    base: str | Path | Model = "ecbsr",
+    base: str | Path | Model = "mspn-microscopy",
     minutes: float = 2,
     *,
     scale: int | None = None,
