@@ -1,4 +1,4 @@
-"""How alike tiled and whole images are, and what that costs, for networks that look at the whole image.
+"""How alike tiled and whole images are, and what that costs for networks that look at the whole image.
 
     python benchmarks/tiling.py [FOLDER] [--only WORD ...] [--rows 448 --columns 96] [--images 14]
 
@@ -50,6 +50,15 @@ NETWORKS = {
     "RepRFN": "reprfn/reprfn_ntire_x4.pth",
     "SAFMN (NTIRE)": "safmn/team15_SAFMN.pth",
 }
+LOCAL = {
+    "SPAN": "span/team46_span.pth",
+    "MSPN": "mspn",
+    "MSPN for microscopy": "mspn-microscopy",
+    "ECBSR-M10C32": "ecbsr",
+    "ECBSR-M4C16": "ecbsr-m4c16",
+    "edge-SR TM": "esr-tm",
+}
+"""Networks with a bounded view, as files or as ids of what ships."""
 TILES = (64, 128, 256)
 WAYS = ("plain", "seamless", "exact")
 ALTERNATIVES = 3
@@ -60,7 +69,7 @@ def main() -> None:
     """Measure what is not measured yet, and write the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared")
-    parser.add_argument("--only", nargs="*", default=list(NETWORKS), help="names of networks")
+    parser.add_argument("--only", nargs="*", default=[*NETWORKS, *LOCAL], help="names of networks")
     parser.add_argument("--rows", type=int, default=448)
     parser.add_argument("--columns", type=int, default=96)
     parser.add_argument("--images", type=int, default=14, help="so many of Set14")
@@ -71,10 +80,16 @@ def main() -> None:
     for number, path in enumerate(paths):
         strip = middle(read_rgb(path), arguments.rows, arguments.columns)
         for name in arguments.only:
-            if (name, path.stem) not in done:
+            if (name, path.stem) in done:
+                continue
+            if name in LOCAL:
+                file = arguments.folder / "checkpoints" / LOCAL[name]
+                found = measure_local(load_model(file if file.exists() else LOCAL[name]), strip)
+            else:
                 model = load_model(arguments.folder / "checkpoints" / NETWORKS[name])
-                for row in measure(model, strip, number < ALTERNATIVES):
-                    keep(rows, {"network": name, "image": path.stem, **row})
+                found = measure(model, strip, number < ALTERNATIVES)
+            for row in found:
+                keep(rows, {"network": name, "image": path.stem, **row})
     write(rows)
 
 
@@ -105,6 +120,22 @@ def measure(model: Model, image: NDArray[np.float32], compare: bool) -> Iterator
                 "largest": float(np.abs(difference).max()),
                 "square": float(np.square(difference, dtype=np.float64).mean()),
                 "seconds": taken,
+            }
+
+
+def measure_local(model: Model, image: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
+    """Differences of a network whose halo bounds what it sees."""
+    whole: NDArray[Any] = finish(run(planned(model, image, None), image))
+    for tile in TILES:
+        made = planned(model, image, tile)
+        if made.n_tiles > 1:
+            difference = (finish(run(made, image)) - whole) * 255
+            yield {
+                "tile": tile,
+                "way": "local",
+                "halo": made.halo,
+                "largest": float(np.abs(difference).max()),
+                "square": float(np.square(difference, dtype=np.float64).mean()),
             }
 
 
@@ -144,7 +175,8 @@ def write(rows: list[dict[str, Any]]) -> None:
     """Put the tables into the page."""
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
-    text = "\n".join([BEGIN, "", *differences(rows), "", *alternatives.table(rows), "", END])
+    tables = (differences(rows), local_differences(rows), alternatives.table(rows))
+    text = "\n".join([BEGIN, "", *(line for table in tables for line in (*table, "")), END])
     PAGE.write_text(before + text + rest.partition(END)[2], encoding="utf-8")
 
 
@@ -166,6 +198,27 @@ def differences(rows: list[dict[str, Any]]) -> list[str]:
         for tile in TILES
         if (group := groups.get((name, tile)))
     ]
+    return lines
+
+
+def local_differences(rows: list[dict[str, Any]]) -> list[str]:
+    """The table of networks with a bounded view."""
+    lines = [
+        "| network | halo | images | " + " | ".join(f"tile {tile}" for tile in TILES) + " |",
+        "|---|---|---|" + "---|" * len(TILES),
+    ]
+    for name in LOCAL:
+        own = [row for row in rows if row["network"] == name]
+        if not own:
+            continue
+        parts = []
+        for tile in TILES:
+            group = [row for row in own if row["tile"] == tile]
+            largest = max(row["largest"] for row in group)
+            rms = np.mean([row["square"] for row in group]) ** 0.5
+            parts.append(f"{largest:.2g} / {rms:.2g}")
+        images = len({row["image"] for row in own})
+        lines.append(f"| {name} | {own[0]['halo']} | {images} | {' | '.join(parts)} |")
     return lines
 
 
