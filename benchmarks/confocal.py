@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_sr import upscale
+from napari_sr import evaluation, upscale
 from napari_sr.imaging import imresize
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,8 +64,7 @@ def peak() -> float:
 def psnr(made: np.ndarray, truth: np.ndarray) -> float:
     """PSNR over the range of the truth."""
     inner = (slice(BORDER, -BORDER),) * 3
-    error = float(np.mean((made[inner].astype(np.float64) - truth[inner]) ** 2))
-    return float(10 * np.log10(float(np.ptp(truth)) ** 2 / error))
+    return evaluation.psnr(truth[inner], made[inner], float(np.ptp(truth)))
 
 
 if __name__ == "__main__":

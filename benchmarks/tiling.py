@@ -113,14 +113,7 @@ def measure(model: Model, image: NDArray[np.float32], compare: bool) -> Iterator
             if made.n_tiles == 1:
                 continue
             cut, taken = timed(made, image, framed=way != "plain")
-            difference = (cut - whole) * 255
-            yield {
-                "tile": tile,
-                "way": way,
-                "largest": float(np.abs(difference).max()),
-                "square": float(np.square(difference, dtype=np.float64).mean()),
-                "seconds": taken,
-            }
+            yield {"tile": tile, "way": way, **difference(cut, whole), "seconds": taken}
 
 
 def measure_local(model: Model, image: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
@@ -129,14 +122,17 @@ def measure_local(model: Model, image: NDArray[np.float32]) -> Iterator[dict[str
     for tile in TILES:
         made = planned(model, image, tile)
         if made.n_tiles > 1:
-            difference = (finish(run(made, image)) - whole) * 255
-            yield {
-                "tile": tile,
-                "way": "local",
-                "halo": made.halo,
-                "largest": float(np.abs(difference).max()),
-                "square": float(np.square(difference, dtype=np.float64).mean()),
-            }
+            apart = difference(finish(run(made, image)), whole)
+            yield {"tile": tile, "way": "local", "halo": made.halo, **apart}
+
+
+def difference(cut: NDArray[Any], whole: NDArray[Any]) -> dict[str, float]:
+    """Largest and mean square difference, in grey levels of 255."""
+    levels = (cut - whole) * 255
+    return {
+        "largest": float(np.abs(levels).max()),
+        "square": float(np.square(levels, dtype=np.float64).mean()),
+    }
 
 
 def planned(model: Model, image: NDArray[Any], tile: int | None, mode: str = "seamless") -> Plan:
@@ -211,15 +207,17 @@ def local_differences(rows: list[dict[str, Any]]) -> list[str]:
         own = [row for row in rows if row["network"] == name]
         if not own:
             continue
-        parts = []
-        for tile in TILES:
-            group = [row for row in own if row["tile"] == tile]
-            largest = max(row["largest"] for row in group)
-            rms = np.mean([row["square"] for row in group]) ** 0.5
-            parts.append(f"{largest:.2g} / {rms:.2g}")
+        parts = [cell([row for row in own if row["tile"] == tile]) for tile in TILES]
         images = len({row["image"] for row in own})
         lines.append(f"| {name} | {own[0]['halo']} | {images} | {' | '.join(parts)} |")
     return lines
+
+
+def cell(rows: list[dict[str, Any]]) -> str:
+    """Largest and RMS difference over all images."""
+    largest = max(row["largest"] for row in rows)
+    rms = np.mean([row["square"] for row in rows]) ** 0.5
+    return f"{largest:.2g} / {rms:.2g}"
 
 
 def cells(group: dict[str, list[dict[str, Any]]]) -> str:
@@ -227,9 +225,7 @@ def cells(group: dict[str, list[dict[str, Any]]]) -> str:
     cost = {way: sum(row["seconds"] for row in group[way]) for way in WAYS}
     parts = []
     for way in WAYS:
-        largest = max(row["largest"] for row in group[way])
-        rms = np.mean([row["square"] for row in group[way]]) ** 0.5
-        parts.append(f"{largest:.2g} / {rms:.2g}")
+        parts.append(cell(group[way]))
         if way != "plain":
             parts.append(f"{cost[way] / cost['plain']:.2f}")
     return " | ".join(parts)

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from napari_sr.errors import RecipeError
+from napari_sr.inference._scale import choose_passes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +79,9 @@ def taught_key(recipe: Recipe, teachers: Sequence[Model], small: PixelStore) -> 
 
 
 def taught_scale(teacher: Model, scale: int) -> int:
-    """Native scale of a teacher that its images are made with: the smallest that is no smaller than the recipe's."""
-    return min(each for each in teacher.scales if each >= scale)
+    """Native scale of a teacher that its images are made with; one of them is no smaller than the recipe's."""
+    (native,) = choose_passes((scale, scale), teacher.scales)
+    return native
 
 
 def read_taught(path: Path, key: str, like: Tensor) -> Tensor | None:

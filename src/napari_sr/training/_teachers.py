@@ -60,7 +60,7 @@ def load_teachers(recipe: Recipe) -> list[Model]:
     Returns
     -------
     list of Model
-        Each has the recipe's scale; their weights have been read.
+        Each has the recipe's scale or a larger one; their weights have been read.
 
     Raises
     ------
