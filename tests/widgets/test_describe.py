@@ -40,6 +40,7 @@ def test_durations_below_a_second_are_not_pretended_to_be_known():
 def test_progress_tells_what_is_left_once_something_is_done():
     assert describe_progress(0, 40, 0.0) == "Tile 0 of 40"
     assert describe_progress(10, 40, 5.0) == "Tile 10 of 40, about 15 s left"
+    assert describe_progress(39, 40, 5.0) == "Tile 39 of 40, less than 1 s left"
     assert describe_progress(40, 40, 20.0) == "Tile 40 of 40"
 
 

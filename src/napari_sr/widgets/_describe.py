@@ -111,7 +111,12 @@ def _memory(plan: Plan) -> str:
 def _duration(plan: Plan, lazy: bool) -> str:
     if lazy:
         return "computed where you look"
-    return "" if plan.seconds is None else _together(f"about {describe_seconds(plan.seconds)}")
+    return "" if plan.seconds is None else _together(_about(plan.seconds))
+
+
+def _about(seconds: float) -> str:
+    text = describe_seconds(seconds)
+    return f"about {text}" if seconds >= 1 else text
 
 
 def _together(text: str) -> str:
@@ -137,8 +142,8 @@ def describe_progress(done: int, total: int, elapsed: float) -> str:
     steps = NOTES["steps"].format(done=done, total=total)
     if not 0 < done < total:
         return steps
-    left = describe_seconds(elapsed * (total - done) / done)
-    return f"{steps}, {NOTES['left'].format(seconds=left)}"
+    left = _about(elapsed * (total - done) / done)
+    return f"{steps}, {NOTES['left'].format(about=left)}"
 
 
 def describe_card(card: ModelCard) -> str:

@@ -65,7 +65,7 @@ NOTES = {
     "Render Layers Asynchronously.",
     "asynchronous_on": "napari now shows planes when they are computed, and the window stays alive meanwhile.",
     "steps": "Tile {done} of {total}",
-    "left": "about {seconds} left",
+    "left": "{about} left",
     "activity": "Upscaling {name}",
 }
 """What the lines below the buttons say."""

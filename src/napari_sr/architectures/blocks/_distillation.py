@@ -38,7 +38,17 @@ class ResidualDistillation(nn.Module):
         """``(N, C, H, W)`` to the same shape."""
         kept = []
         for keep, step in ((self.c1_d, self.c1_r), (self.c2_d, self.c2_r), (self.c3_d, self.c3_r)):
-            kept.append(self.act(keep(x)))
+            kept.append(_dense_gradient(self.act(keep(x))))
             x = self.act(step(x) + x)
-        out: Tensor = self.c5(torch.cat([*kept, self.act(self.c4(x))], dim=1))
+        kept.append(_dense_gradient(self.act(self.c4(x))))
+        out: Tensor = self.c5(torch.cat(kept, dim=1))
         return out
+
+
+def _dense_gradient(x: Tensor) -> Tensor:
+    """The same tensor. The gradient of a part of a concatenation is strided, on which activations go back slowly."""
+    if x.requires_grad:
+        last = x.is_contiguous(memory_format=torch.channels_last)
+        order = torch.channels_last if last else torch.contiguous_format
+        x.register_hook(lambda gradient: gradient.contiguous(memory_format=order))
+    return x
