@@ -67,6 +67,15 @@ def test_the_width_of_the_blur_is_in_small_pixels():
         assert variances[0] - variances[1] == pytest.approx(3, abs=0.1)
 
 
+def test_a_soft_scene_is_soft_in_both_images():
+    large = scene(3, 60)
+    small, target = degraded(large, softness=(1.3, 1.3))
+    soft = np.stack([gaussian_filter(each[0], 1.3, mode="mirror", radius=4) for each in large])
+    np.testing.assert_allclose(target[:, 0], soft, atol=1e-5)
+    expected = np.stack([imresize(each, 1 / 2) for each in soft])
+    np.testing.assert_allclose(small[:, 0], expected, atol=1e-5)
+
+
 @pytest.mark.parametrize(("light", "photons"), [(0.2, 50.0), (0.5, 1000.0)])
 def test_shot_noise_grows_with_the_light(light, photons):
     small, _ = degraded(flat(light), photons=(photons, photons))
@@ -112,6 +121,7 @@ def test_what_is_seen_stays_in_range():
 
 TABLE = """
 [degradation]
+softness = [0, 1.5]
 blur = [0.3, 1.2]
 photons = [50, 5000]
 read_noise = [0, 0.02]

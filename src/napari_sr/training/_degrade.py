@@ -1,8 +1,8 @@
 """Degradation: small images as a microscope or a camera would have taken them, drawn anew for every patch.
 
 Blur, a smaller image, light in portions, the noise and the pedestal of the camera; and a random gain and gamma of the
-scene itself, so that no scale of intensities is favoured. Gain, gamma and pedestal change what is to be restored as
-well; blur and noise only what is seen.
+scene itself, so that no scale of intensities is favoured. Softness, gain, gamma and pedestal change what is to be
+restored as well; blur and noise only what is seen.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Degradation:
     @property
     def margin(self) -> int:
         """Small pixels around a patch that its pixels depend on."""
-        return math.ceil(3 * self.recipe.blur[1]) + _BICUBIC
+        soft = math.ceil(3 * self.recipe.softness[1] / self.scale)
+        return soft + math.ceil(3 * self.recipe.blur[1]) + _BICUBIC
 
     def __call__(self, large: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Degrade a batch of scenes.
@@ -58,7 +59,7 @@ class Degradation:
         small : tensor, shape (N, C, H, W)
             What is seen, in [0, 1].
         large : tensor
-            What is to be restored: the scene with its gain, gamma and pedestal.
+            What is to be restored: the scene with its softness, gain, gamma and pedestal.
         """
         recipe, count = self.recipe, len(large)
 
@@ -66,7 +67,8 @@ class Degradation:
             even = torch.rand(count, generator=generator)
             return (limits[0] + (limits[1] - limits[0]) * even).view(-1, 1, 1, 1)
 
-        scene = large.clamp(0, 1) ** drawn(recipe.gamma) * drawn(recipe.gain)
+        scene = blur(large, drawn(recipe.softness).flatten()) if recipe.softness[1] else large
+        scene = scene.clamp(0, 1) ** drawn(recipe.gamma) * drawn(recipe.gain)
         blurred = blur(scene, drawn(recipe.blur).flatten() * self.scale)
         light = shrink(blurred, self.scale).clamp(0, 1)
         offset = drawn(recipe.offset)

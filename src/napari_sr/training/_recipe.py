@@ -55,6 +55,9 @@ class DegradationRecipe:
     White is 1. As it stands, nothing happens.
     """
 
+    softness: tuple[float, float] = (0.0, 0.0)
+    """Standard deviation of a Gaussian on the scene, in large pixels, of the small and the large image: what is
+    sampled finer than it is resolved, as many microscope images are."""
     blur: tuple[float, float] = (0.0, 0.0)
     """Standard deviation of the point spread function, a Gaussian, in small pixels."""
     photons: tuple[float, float] = (0.0, 0.0)
