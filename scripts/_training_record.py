@@ -16,11 +16,7 @@ from napari_sr.training._run import Entry
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "src/napari_sr/training/recipes"
 ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
-FROM_AN_EARLIER_RUN = {
-    "ecbsr-x4": "ecbsr-x2",
-    "mspn-x4": "mspn-x2",
-    "mspn-microscopy-x2": "mspn-x2",
-}
+FROM_AN_EARLIER_RUN = {"ecbsr-x4": "ecbsr-x2"}
 """Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
 FOLDERS = {"train_photos": "PHOTOS", "train_microscopy": "MICROSCOPY"}
 
@@ -62,7 +58,10 @@ def command(name: str, recipes: Recipes) -> str:
     if (before := _before(name, recipes)) is not None:
         parts.append(f"--init runs/{before}/{recipe['model']['init']}")
     teachers = recipe.get("distillation", {}).get("teachers", ())
-    parts += [f"--teacher CHECKPOINTS/{Path(teacher).name}" for teacher in teachers]
+    if any(
+        Path(teacher).suffix for teacher in teachers
+    ):  # files; ids of the catalog serve as they are
+        parts += [f"--teacher {_teacher(each)}" for each in teachers]
     return " \\\n        ".join(parts)
 
 
@@ -96,6 +95,10 @@ def joined(logs: list[list[Entry]]) -> list[Entry]:
 
 def _each_once(chains: dict[str, list[str]]) -> list[str]:
     return list(dict.fromkeys(run for runs in chains.values() for run in runs))
+
+
+def _teacher(name: str) -> str:
+    return f"CHECKPOINTS/{Path(name).name}" if Path(name).suffix else name
 
 
 def _start(name: str, recipes: Recipes) -> str | None:

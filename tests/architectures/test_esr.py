@@ -110,3 +110,18 @@ def test_the_key_of_the_cnn_is_squared():
     value, key = network.filter(x).split(3, dim=1)
     expected = (value * (key**2).softmax(1)).sum(1, keepdim=True)
     torch.testing.assert_close(network(x), expected)
+
+
+@pytest.mark.parametrize("S", [6, 9, 15])
+def test_the_cnn_begins_with_edges_and_with_plain_light(S):
+    """Two thirds of the second layer tell sides of edges and are 0 on flat ground; the rest follows the light."""
+    torch.manual_seed(S)
+    network = ESRCNN(S=S)
+    image = torch.full((1, 1, 16, 16), 0.4)
+    image[..., 8:] = 0.6
+    with torch.no_grad():
+        seen = network.filter[:4](image)[0, :, 4:-4]
+    edges, light = seen[: S * 2 // 3], seen[S * 2 // 3 :]
+    assert edges[..., 7:9].abs().mean() > 0.3
+    assert edges[..., 4].abs().max() < 1e-3
+    assert light.abs().max() < 0.9

@@ -30,7 +30,7 @@ RECIPES = {
     "net-second-x2": recipe("net-x2"),
     "net-x4": recipe("net-x2", teachers=["../checkpoints/big/big.pth"]),
     "net-third-x4": recipe("net-x4"),
-    "net-second-x4": recipe("net-x4"),
+    "net-second-x4": recipe("net-x4", teachers=["big-official"]),
     "net-cells-x4": recipe("net-x4", data="train_microscopy"),
     "net-founding-x4": recipe(),
 }
@@ -56,6 +56,7 @@ def test_every_run_starts_from_the_best_of_the_run_before_it():
 def test_data_and_teachers_are_part_of_the_command():
     assert "--data MICROSCOPY" in command("net-cells-x4", RECIPES)
     assert "--teacher CHECKPOINTS/big.pth" in command("net-x4", RECIPES)
+    assert "--teacher" not in command("net-second-x4", RECIPES)
 
 
 def test_a_command_that_two_weights_need_is_written_once_and_before_both():
