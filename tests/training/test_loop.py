@@ -104,6 +104,17 @@ def test_what_cannot_be_trained_is_said_in_one_line(workspace, old, new, message
         train(workspace / "recipe.toml", workspace / "run")
 
 
+def test_patches_of_a_later_stage_that_do_not_fit_are_refused_before_the_first_step(workspace):
+    path = workspace / "recipe.toml"
+    stage = "[[stage]]\niterations = 5\npatch = 31\nbatch = 2\n\n"
+    path.write_text(path.read_text().replace("[schedule]", stage + "[schedule]", 1))
+    load_data(read_recipe(path))
+    path.write_text(path.read_text() + "\n[degradation]\nblur = [0.3, 0.6]\n")
+    with pytest.raises(RecipeError, match=r"31 pixels and 5 around each do not fit.*room for 25"):
+        train(path, workspace / "run")
+    assert not (workspace / "run/log.csv").exists()
+
+
 def test_an_unreadable_image_is_named(workspace):
     (workspace / "images/3.png").write_text("not an image")
     with pytest.raises(RecipeError, match=r"3\.png"):

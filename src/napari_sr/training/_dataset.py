@@ -82,15 +82,31 @@ class TrainingData:
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
         self.taught: PixelStore | None = None
 
+    @property
+    def margin(self) -> int:
+        """Small pixels drawn around a patch."""
+        return self.degradation.margin if self.degradation else 0
+
+    def check(self, stage: Stage) -> None:
+        """See that the patches of a stage fit into every image.
+
+        Raises
+        ------
+        RecipeError
+            If they do not.
+        """
+        most = int(min(self.small.height.min(), self.small.width.min())) - 2 * self.margin
+        if stage.patch > most:
+            around = f" and {self.margin} around each" if self.margin else ""
+            raise RecipeError(
+                f"patches of {stage.patch} pixels{around} do not fit: the smallest image, at 1/{self.scale}, "
+                f"has room for {max(most, 0)}; make patch smaller, or take out small reductions"
+            )
+
     def draw(self, stage: Stage, generator: torch.Generator, team: Team = ALONE) -> Batch:
         """A batch of patches, or a process's share of it; each patch is the same place in all images."""
-        margin = self.degradation.margin if self.degradation else 0
+        margin = self.margin
         side = stage.patch + 2 * margin
-        smallest = int(min(self.small.height.min(), self.small.width.min()))
-        if smallest < side:
-            raise RecipeError(
-                f"patches of {side} pixels do not fit: the smallest image is {smallest} wide at 1/{self.scale}"
-            )
         corners = random_corners(self.small.height, self.small.width, stage.batch, side, generator)
         corners = corners.some(team.share(stage.batch))
         large = self._values(self.large.patches(corners, side, self.scale))
@@ -143,7 +159,13 @@ def image_paths(folder: Path) -> list[Path]:
 
 
 def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
-    """The training images of a recipe, and those held out for validation."""
+    """The training images of a recipe, and those held out for validation.
+
+    Raises
+    ------
+    RecipeError
+        If the images cannot be read, or are too small for the patches of any stage.
+    """
     images = read_images(recipe.resolve(recipe.data.train), recipe.model.colour)
     n_out = min(recipe.data.held_out, len(images) // 2)
     held = set(np.linspace(0, len(images) - 1, n_out, dtype=int).tolist()) if n_out else set()
@@ -152,6 +174,8 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     seen = [im for i, im in enumerate(images) if i not in held]
     seen += [_reduced(im, factor) for factor in recipe.data.reductions for im in seen]
     train = TrainingData(seen, scale, colour, degradation)
+    for stage in recipe.stage:  # now, and not when its turn comes
+        train.check(stage)
     # Without room for a split, the images themselves tell at least whether it learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
     return train, TrainingData(tests, scale, colour, degradation)
