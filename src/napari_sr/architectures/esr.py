@@ -136,8 +136,11 @@ class ESRCNN(nn.Module):
 
     @torch.no_grad()
     def _sharpen(self) -> None:
-        """Let most of the second convolution begin as differences so strong that tanh tells one side of an edge from
-        the other; the rest stays nearly linear. Training does not get there from weak ones."""
+        """Let most of the second convolution tell the sides of edges.
+
+        Its differences are so strong that tanh makes -1 or 1 of them; the rest stays nearly linear. Training does not
+        get there from weak ones.
+        """
         conv = self.filter[2]
         edges = conv.weight[: self.S * 2 // 3]
         edges -= edges.mean(dim=(2, 3), keepdim=True)
