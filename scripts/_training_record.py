@@ -58,9 +58,8 @@ def command(name: str, recipes: Recipes) -> str:
     if (before := _before(name, recipes)) is not None:
         parts.append(f"--init runs/{before}/{recipe['model']['init']}")
     teachers = recipe.get("distillation", {}).get("teachers", ())
-    if any(
-        Path(teacher).suffix for teacher in teachers
-    ):  # files; ids of the catalog serve as they are
+    # Ids of the catalog serve as the recipe has them; files lie elsewhere on each machine.
+    if any(Path(each).suffix for each in teachers):
         parts += [f"--teacher {_teacher(each)}" for each in teachers]
     return " \\\n        ".join(parts)
 

@@ -121,7 +121,7 @@ def test_what_is_seen_stays_in_range():
 
 TABLE = """
 [degradation]
-softness = [0, 1.5]
+softness = [0, 0.6]
 blur = [0.3, 1.2]
 photons = [50, 5000]
 read_noise = [0, 0.02]
