@@ -36,7 +36,7 @@ class _Activation(nn.Module):
 
 @pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
 def test_gradients_come_back_as_densely_as_the_images_lay(order):
-    """Slices of a concatenation's gradient make activations four times slower on their way back."""
+    """Slices of a concatenation's gradient slow activations down on their way back."""
     act = _Activation()
     wide = partial(nn.Conv2d, kernel_size=3, padding=1)
     block = ResidualDistillation(8, partial(nn.Conv2d, kernel_size=1), wide, act)
