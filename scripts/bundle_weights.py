@@ -90,8 +90,8 @@ def enter(model: str, entry: dict[str, Any]) -> None:
 
 def new_card(model: str) -> Any:
     """Card of a model that enters the catalog, without checkpoints."""
-    cards = tomlkit.parse((ROOT / "scripts/cards.toml").read_text(encoding="utf-8"))["model"]
-    card = next((c for c in cards if c["id"] == model), None)
+    waiting = tomlkit.parse((ROOT / "scripts/cards.toml").read_text(encoding="utf-8"))
+    card = next((c for c in waiting.get("model", []) if c["id"] == model), None)
     if card is None:
         sys.exit(f"{model}: write its card in scripts/cards.toml first")
     return card
