@@ -166,12 +166,30 @@ def test_of_a_large_lazy_stack_no_more_is_read_than_is_used():
 def test_held_out_tiles_are_in_no_other():
     """Where every tile is marked, no mark of a held-out one is among those that train."""
     marked = np.add.outer(48 * np.arange(512), np.arange(512)).astype(np.float32)
-    tiles = cut([marked[..., None] / marked.max()], 2)
+    tiles, soft = cut([marked[..., None] / marked.max()], 2)
     held = [float(pair.large.min()) for pair in (*tiles.choose, *tiles.test)]
     trained = {float(tiles.large.image(i).min()) for i in range(len(tiles.large))}
     assert len(set(held)) == len(held)
     assert not trained & set(held)
     assert len(tiles.choose) == len(tiles.test) >= 2
+    assert len(soft.large) == len(tiles.large)
+
+
+def test_softened_tiles_are_the_same_places_with_less_between_neighbours():
+    tiles, soft = cut(planes_of(BRICK, "grey"), 2)
+    for name in ("choose", "test"):
+        for sharp, blurred in zip(getattr(tiles, name), getattr(soft, name), strict=True):
+            assert sharp.large.shape == blurred.large.shape
+            assert abs(float(sharp.large.mean() - blurred.large.mean())) < 0.01
+            assert blurred.small.diff(dim=-1).abs().mean() < sharp.small.diff(dim=-1).abs().mean()
+
+
+def test_what_lies_outside_its_lessons_it_leaves_as_the_base_does(models_home):
+    """The image itself is enlarged as before, up to a little: there, nobody told what is right."""
+    result = fine_tune(BRICK, "ecbsr", QUICK, scale=2, name="bricks")
+    assert result.soft_gain >= 0
+    base, tuned = (upscale(BRICK, 2, model).astype(float) for model in ("ecbsr", "bricks"))
+    assert np.sqrt(np.square(tuned - base).mean()) < 2
 
 
 @pytest.mark.parametrize(
@@ -180,7 +198,7 @@ def test_held_out_tiles_are_in_no_other():
         (
             {"source": BRICK[:60, :60]},
             InputError,
-            "too little to learn from: give at least 96 x 96",
+            "too little to learn from: give at least 144 x 144",
         ),
         ({"source": np.zeros((400, 400))}, InputError, "that are not flat"),
         ({"minutes": 0}, InputError, "minutes must be"),

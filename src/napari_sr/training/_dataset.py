@@ -13,7 +13,7 @@ from torch import Tensor
 from napari_sr.errors import RecipeError
 from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
 from napari_sr.training._degrade import Degradation
-from napari_sr.training._pixels import PixelStore, random_corners
+from napari_sr.training._pixels import Corners, PixelStore, most_detailed, random_corners
 from napari_sr.training._team import ALONE, Team
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class TrainingData:
         """A batch of patches, or a process's share of it; each patch is the same place in all images."""
         margin = self.margin
         side = stage.patch + 2 * margin
-        corners = random_corners(self.small.height, self.small.width, stage.batch, side, generator)
+        corners = self._corners(stage, side, generator)
         corners = corners.some(team.share(stage.batch))
         large = self._values(self.large.patches(corners, side, self.scale))
         if self.degradation is None:
@@ -131,6 +131,14 @@ class TrainingData:
             return [Pair(small, large) for small, large in both]
         generator = torch.Generator().manual_seed(0)
         return [Pair(*self.degradation(large, generator)) for _, large in both]
+
+    def _corners(self, stage: Stage, side: int, generator: torch.Generator) -> Corners:
+        height, width = self.small.height, self.small.width
+        drawn = stage.batch * stage.candidates
+        corners = random_corners(height, width, drawn, side, generator)
+        if stage.candidates == 1:
+            return corners
+        return most_detailed(self.small, corners, side, stage.candidates)
 
     def _values(self, pixels: Tensor) -> Tensor:
         values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels

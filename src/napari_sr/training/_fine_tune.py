@@ -1,7 +1,8 @@
 """Fine-tuning: a model learns from the very image that it will enlarge.
 
 The image is made smaller and the network learns the way back. Little data is easily learnt by heart, so tiles are held
-out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, the base is kept.
+out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, or where the same
+tiles lose when they are as soft as the image itself, the base is kept.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class FineTuned:
     """PSNR of the base."""
     after: float
     """PSNR of the best weights that were found."""
+    soft_gain: float
+    """Decibels over the base on the same tiles softened, as sharp for their pixels as the image itself may be."""
     tiles: int
     """Held-out tiles that these figures are of."""
     iterations: int
@@ -144,18 +147,20 @@ def fine_tune_steps(
     native = model.scales[0] if scale is None else scale
     id_ = check_new_id(name or _free_id(model), native)
     student = Student(model, native, torch.device(device))
-    tiles = cut(planes_of(source, model.card.colour, axes), native)
+    tiles, soft = cut(planes_of(source, model.card.colour, axes), native)
     begun = time.monotonic()
-    yield from student.learn(tiles, 60 * minutes)
-    teacher = model.network(native)
-    before, after = (student.psnr(each, tiles.test) for each in (teacher, student.best))
-    worth = after - before >= _WORTH and student.gain > 0
+    yield from student.learn(tiles, soft, 60 * minutes)
+    networks = (student.base, student.best)
+    before, after = (student.psnr(each, tiles.test) for each in networks)
+    soft_before, soft_after = (student.psnr(each, soft.test) for each in networks)
+    worth = after - before >= _WORTH and soft_after >= soft_before and student.gain > 0
     result = FineTuned(
         base=model.id,
         card=None,
         bicubic=psnr_of_bicubic(tiles.test, native),
         before=before,
         after=after,
+        soft_gain=soft_after - soft_before,
         tiles=len(tiles.test),
         iterations=student.iterations,
         seconds=time.monotonic() - begun,

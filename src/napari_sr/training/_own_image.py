@@ -1,6 +1,8 @@
 """A user's own image as training data: planes as the network will see them, cut into tiles of which some are held out.
 
-A tile is made smaller by itself, so that nothing of a held-out tile is in any other.
+A tile is made smaller by itself, so that nothing of a held-out tile is in any other. Made smaller, an image is sharper
+from pixel to pixel than it was, and a network that sees nothing else sharpens too much. Hence the tiles are there a
+second time, softened before they are made smaller.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -40,6 +43,8 @@ _LEAST_SMALL = 16
 _MOST_PIXELS = 16_000_000
 _LONGEST = 4000
 """Sides beyond which only the middle of a plane is used."""
+_SOFTNESS = (0.2, 0.6)
+"""Standard deviations, in small pixels, of the Gaussians that soften tiles."""
 _FLAT = 0.004
 """Standard deviation, where white is 1, below which a tile has nothing to learn from."""
 
@@ -61,6 +66,12 @@ class Tiles:
         side = min(patch, int(self.small.height.min()), int(self.small.width.min()))
         corners = random_corners(self.small.height, self.small.width, batch, side, generator)
         return self.small.patches(corners, side), self.large.patches(corners, side, self.scale)
+
+    def draw_large(self, batch: int, patch: int, generator: torch.Generator) -> Tensor:
+        """Patches of the image as it is, likewise; ``patch`` large pixels a side."""
+        side = min(patch, int(self.large.height.min()), int(self.large.width.min()))
+        corners = random_corners(self.large.height, self.large.width, batch, side, generator)
+        return self.large.patches(corners, side)
 
 
 def planes_of(source: Any, colour: Colour, axes: str | None = None) -> list[Plane]:
@@ -93,8 +104,13 @@ def planes_of(source: Any, colour: Colour, axes: str | None = None) -> list[Plan
     return list(_planes(source, axes, colour))
 
 
-def cut(planes: Iterable[Plane], scale: int, seed: int = 0) -> Tiles:
+def cut(planes: Iterable[Plane], scale: int, seed: int = 0) -> tuple[Tiles, Tiles]:
     """Cut planes into tiles and hold some out: every sixth to choose by, and as many to test on.
+
+    Returns
+    -------
+    as they are, softened : Tiles
+        The same tiles, held out in the same way.
 
     Raises
     ------
@@ -102,26 +118,36 @@ def cut(planes: Iterable[Plane], scale: int, seed: int = 0) -> Tiles:
         If there is too little that is not flat.
     """
     some = list(planes)
+    sides = [side for side in (s - s % scale for s in _SIDES) if side // scale >= _LEAST_SMALL]
     tiles: list[Plane] = []
-    for side in _SIDES:
-        side -= side % scale
-        if side // scale < _LEAST_SMALL:
-            break
+    for side in sides:
         tiles = [tile for plane in some for tile in _tiles(plane, side) if tile.std() > _FLAT]
         if len(tiles) >= _ENOUGH:
             break
     if len(tiles) < _LEAST:
-        least = 3 * _LEAST_SMALL * scale
+        least = math.ceil(math.sqrt(_LEAST)) * sides[-1]
         raise InputError(
             f"too little to learn from: give at least {least} x {least} pixels that are not flat, or more images"
         )
-    random.Random(seed).shuffle(tiles)
+    chance = random.Random(seed)
+    chance.shuffle(tiles)
+    soft = [_softened(tile, chance.uniform(*_SOFTNESS) * scale) for tile in tiles]
+    return _held_out(tiles, scale), _held_out(soft, scale)
+
+
+def _held_out(tiles: list[Plane], scale: int) -> Tiles:
     held = max(2, len(tiles) // 6)
     pairs = [(_smaller(tile, scale), tile) for tile in tiles]
     stores = [[torch.from_numpy(each) for each in column] for column in zip(*pairs, strict=True)]
     small, large = (PixelStore(column[2 * held :]) for column in stores)
     held_out = [_pair(*each) for each in pairs[: 2 * held]]
     return Tiles(small, large, scale, held_out[:held], held_out[held:])
+
+
+def _softened(tile: Plane, sigma: float) -> Plane:
+    soft = cv2.GaussianBlur(tile, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+    # OpenCV drops a single channel
+    return soft.reshape(tile.shape).astype(np.float32, copy=False)
 
 
 def _is_image(each: Any) -> bool:

@@ -26,8 +26,8 @@ class Corners:
     turn: Tensor
     """(N, 3) booleans: flip rows, flip columns, swap rows and columns."""
 
-    def some(self, part: slice) -> Corners:
-        """Corners of a part of the batch."""
+    def some(self, part: slice | Tensor) -> Corners:
+        """Corners of a part of the batch: a slice, or indices."""
         return Corners(self.image[part], self.y[part], self.x[part], self.turn[part])
 
 
@@ -114,3 +114,31 @@ def random_corners(
     x = (torch.rand(batch, generator=generator) * (width[image] - side + 1)).long()
     turn = torch.rand(batch, 3, generator=generator) < 0.5
     return Corners(image, y, x, turn)
+
+
+def most_detailed(store: PixelStore, corners: Corners, side: int, candidates: int) -> Corners:
+    """Of every few corners in turn the one whose patch has most detail.
+
+    Photographs are sky and blur to a large part, of which a network knows all after some hundred steps. Where
+    two candidates are compared, the most detailed patch is seen twice as often and the plainest one hardly ever.
+
+    Parameters
+    ----------
+    store : PixelStore
+        Small images.
+    corners : Corners
+        A multiple of ``candidates``.
+    side : int
+        Of the patches, in small pixels.
+    candidates : int
+        How many are compared with each other.
+
+    Returns
+    -------
+    Corners
+        One of every ``candidates`` corners, in their order.
+    """
+    pixels = store.patches(corners, side).float()
+    detail = sum(pixels.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
+    best = torch.as_tensor(detail).view(-1, candidates).argmax(1)
+    return corners.some(torch.arange(len(best)) * candidates + best)

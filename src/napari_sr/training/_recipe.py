@@ -106,6 +106,8 @@ class Stage:
     """Side of the small patches, in pixels."""
     batch: int = 32
     """Patches a step."""
+    candidates: int = 1
+    """Places drawn for each patch; the one with most detail is taken, for a clear sky teaches little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +233,10 @@ def _known(name: str) -> str:
 
 
 def _check(recipe: Recipe, where: str) -> None:
-    if not recipe.stage or min(min(s.iterations, s.patch, s.batch) for s in recipe.stage) < 1:
+    numbers = [(s.iterations, s.patch, s.batch, s.candidates) for s in recipe.stage]
+    if not numbers or min(map(min, numbers)) < 1:
         raise RecipeError(
-            f"{where}: needs at least one [[stage]] with positive iterations, patch and batch"
+            f"{where}: needs at least one [[stage]] with positive iterations, patch, batch and candidates"
         )
     periods, restarts = recipe.schedule.periods, recipe.schedule.restarts
     if periods and sum(periods) != recipe.iterations:

@@ -1,4 +1,9 @@
-"""The student: a copy of a network that learns for a while, and remembers itself at its best."""
+"""The student: a copy of a network that learns for a while, and remembers itself at its best.
+
+A batch has three kinds of patches: of the image made smaller; of the image softened first, so that the small one is no
+sharper than the image that will be enlarged; and of the image as it is, where nobody knows the truth and the base says
+what to do.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +33,8 @@ _LR, _LR_SMALL = 3e-4, 2e-3
 _SMALL = 50_000
 """Parameters below which a network takes, and needs, the higher rate."""
 _BATCH, _PATCH = 16, 40
+_SOFT, _FOLLOW = 0.4, 0.15
+"""Parts of a batch that are softened, and that follow the base."""
 _WARM_UP = 20
 _STEPS = 200
 """Fewest steps in the whole time; if they take longer, batches are made smaller."""
@@ -83,42 +90,50 @@ class Student:
         self.range, self.device = model.card.value_range, device
         self.network = architecture.build(**self.config).to(device)
         self.network.load_state_dict(state)
+        self.base: nn.Module = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.average = WeightAverage(self.network, 0.99)
         self.best: nn.Module = copy.deepcopy(self.average.network)
         self.gain, self.iterations = 0.0, 0
         size = sum(each.numel() for each in self.network.parameters())
         self.rate = _LR_SMALL if size < _SMALL else _LR
 
-    def learn(self, tiles: Tiles, budget: float) -> Generator[FineTuneProgress, None, None]:
-        """Train for so many seconds, or until the tiles to choose by have not gained for long."""
+    def learn(
+        self, tiles: Tiles, soft: Tiles, budget: float
+    ) -> Generator[FineTuneProgress, None, None]:
+        """Train for so many seconds, or until the tiles to choose by have not gained for long.
+
+        Weights are better where tiles gain and softened ones do not lose.
+        """
         generator = torch.Generator().manual_seed(0)
         optimiser = torch.optim.Adam(self.network.parameters(), lr=_LR, betas=(0.9, 0.99))
-        start, looked, idle, batch = self.psnr(self.best, tiles.choose), 0.0, 0, _BATCH
+        sharp, blurred = (self.psnr(self.base, each.choose) for each in (tiles, soft))
+        looked, idle, batch = 0.0, 0, _BATCH
+
+        def look() -> bool:
+            gain = self.psnr(self.average.network, tiles.choose) - sharp
+            return self._look(gain, self.psnr(self.average.network, soft.choose) - blurred)
+
         begun = time.monotonic()  # the first run of a network takes long, and is none of training
         while (spent := time.monotonic() - begun) < budget and idle < _PATIENCE:
             for group in optimiser.param_groups:
                 group["lr"] = self._rate(spent / budget)
             step = time.monotonic()
-            self._step(tiles, batch, optimiser, generator)
+            self._step(*self._batch(tiles, soft, batch, generator), optimiser)
             if time.monotonic() - step > budget / _STEPS:
                 batch = max(4, batch // 2)
             if time.monotonic() - begun - looked > budget / _LOOKS:
                 looked = time.monotonic() - begun
-                idle = (
-                    0
-                    if self._look(self.psnr(self.average.network, tiles.choose) - start)
-                    else idle + 1
-                )
+                idle = 0 if look() else idle + 1
             yield FineTuneProgress(time.monotonic() - begun, budget, self.gain)
-        self._look(self.psnr(self.average.network, tiles.choose) - start)
+        look()
 
     def psnr(self, network: nn.Module, pairs: list[Pair]) -> float:
         """PSNR over all pixels of some tiles, one scale of border left out."""
         where = next(network.parameters()).device
-        return _psnr(pairs, lambda small: network(small.to(where) * self.range).cpu() / self.range)
+        return _psnr(pairs, lambda small: self._run(network, small.to(where)).cpu())
 
-    def _look(self, gain: float) -> bool:
-        if not gain > self.gain:  # nor if it is NaN
+    def _look(self, gain: float, soft: float) -> bool:
+        if not (gain > self.gain and soft >= 0):  # nor if one is NaN
             return False
         self.gain, self.best = gain, copy.deepcopy(self.average.network)
         return True
@@ -127,11 +142,28 @@ class Student:
         warm = min(1.0, (self.iterations + 1) / _WARM_UP)
         return self.rate * warm * (1 + math.cos(math.pi * min(share, 1.0))) / 2
 
-    def _step(
-        self, tiles: Tiles, batch: int, optimiser: torch.optim.Adam, generator: torch.Generator
-    ) -> None:
-        small, large = (each.to(self.device) for each in tiles.draw(batch, _PATCH, generator))
-        loss = l1(self.network(small * self.range) / self.range, large)
+    def _batch(
+        self, tiles: Tiles, soft: Tiles, size: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the network sees, and what it is to make of it."""
+        n_soft, n_follow = (max(1, round(part * size)) for part in (_SOFT, _FOLLOW))
+        pairs = [
+            tiles.draw(max(1, size - n_soft - n_follow), _PATCH, generator),
+            soft.draw(n_soft, _PATCH, generator),
+        ]
+        own = tiles.draw_large(n_follow, pairs[0][0].shape[-1], generator).to(self.device)
+        small, large = (torch.cat(each).to(self.device) for each in zip(*pairs, strict=True))
+        with torch.no_grad():
+            followed = self._run(self.base, own)
+        return torch.cat([small, own]), torch.cat([large, followed])
+
+    def _run(self, network: nn.Module, small: Tensor) -> Tensor:
+        """A network's output where white is 1."""
+        output: Tensor = network(small * self.range)
+        return output / self.range
+
+    def _step(self, small: Tensor, large: Tensor, optimiser: torch.optim.Adam) -> None:
+        loss = l1(self._run(self.network, small), large)
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimiser.step()
