@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
 from napari_sr.architectures import registry
+from napari_sr.errors import RecipeError
 from napari_sr.training._start import start_weights
 
 
@@ -39,3 +41,24 @@ def test_a_grey_network_starts_as_the_rgb_one_is_on_grey_images(tmp_path):
     with torch.no_grad():
         wanted = colour(x.expand(-1, 3, -1, -1)).mean(dim=1, keepdim=True)
         torch.testing.assert_close(grey(x), wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ecbsr", {"m": 1, "c": 4}),
+        ("mspn", {"channels": 8, "blocks": 1}),
+        ("reprfn", {"blocks": 1}),
+    ],
+)
+def test_branches_cannot_start_from_their_sum(name, options, tmp_path):
+    """Some names of both forms are the same: those tensors alone would fit, and be wrong."""
+    trained = registry.get(name).build(scale=2, **options)
+    save_file(trained.merged().state_dict(), tmp_path / "merged.safetensors")
+    other_scale = registry.get(name).build(scale=4, **options)
+    for network in (trained, other_scale):
+        before = {k: v.clone() for k, v in network.state_dict().items()}
+        with pytest.raises(RecipeError, match="is merged"):
+            start_weights(network, tmp_path / "merged.safetensors")
+        assert all(torch.equal(before[k], v) for k, v in network.state_dict().items())
+    assert start_weights(trained.merged(), tmp_path / "merged.safetensors")

@@ -12,6 +12,7 @@ from napari_sr.errors import ModelLoadError, RecipeError
 from napari_sr.models._model import ready
 
 if TYPE_CHECKING:
+    from collections.abc import KeysView
     from pathlib import Path
 
     from torch import Tensor, nn
@@ -37,13 +38,18 @@ def start_weights(network: nn.Module, path: Path) -> int:
     Raises
     ------
     RecipeError
-        If the file cannot be read or nothing fits.
+        If the file cannot be read, nothing fits, or it is merged and this network has branches.
     """
     try:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
         raise RecipeError(f"model.init: {path} cannot be read ({error})") from error
     own = network.state_dict()
+    if state.keys() == _merged_names(network) != own.keys():
+        raise RecipeError(
+            f"model.init: {path.name} is merged, and a sum tells nothing of its branches; start from the best weights "
+            "of the run that trained it, or train the merged form (ecbsr-plain, reprfn-plain, config.plain of mspn)"
+        )
     if not state.keys() <= own.keys():
         state = _merged(state, own)
     state = {k: _grey(v, own[k]) for k, v in state.items() if k in own}
@@ -52,6 +58,13 @@ def start_weights(network: nn.Module, path: Path) -> int:
         raise RecipeError(f"model.init: nothing in {path.name} fits this network")
     network.load_state_dict(fitting, strict=False)
     return len(fitting)
+
+
+def _merged_names(network: nn.Module) -> KeysView[str]:
+    """Names of the tensors that are left of a network once its branches are merged."""
+    merge = getattr(network, "merged", None)
+    plain: nn.Module = merge() if callable(merge) else network
+    return plain.state_dict().keys()
 
 
 def _merged(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor]:
