@@ -20,6 +20,12 @@ def test_every_model_is_listed_under_its_group(run):
         assert card.licence.split()[0] in line
 
 
+def test_every_group_has_one_heading(run):
+    lines = [line.strip() for line in run("models", "list").stdout.splitlines()]
+    groups = [group for group in GROUPS if any(card.group == group for card in list_models())]
+    assert [line for line in lines if line in GROUPS] == groups
+
+
 def test_only_what_runs_here_is_listed_if_asked(run):
     shown = {each["id"] for each in json.loads(run("models", "list", "--here", "--json").stdout)}
     assert shown == {card.id for card in list_models() if local_scales(card)}

@@ -31,10 +31,10 @@ def list_(
     from napari_sr.models import GROUPS, list_models, local_scales
 
     cards = [card for card in list_models() if not here or local_scales(card)]
-    cards.sort(key=lambda card: GROUPS.index(card.group))
     if json:
         print_json([{**card_facts(c), "local_scales": local_scales(c)} for c in cards])
         return
+    cards.sort(key=lambda card: GROUPS.index(card.group))
     for group, members in groupby(cards, key=lambda card: card.group):
         show_table(
             group,
