@@ -1,8 +1,8 @@
 """Fine-tuning: a model learns from the very image that it will enlarge.
 
 The image is made smaller and the network learns the way back. Little data is easily learnt by heart, so tiles are held
-out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, or where the same
-tiles lose when they are as soft as the image itself, the base is kept.
+out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, or nothing on the same
+tiles when they are as soft as the image itself, the base is kept.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_sr.models import Model, ModelCard
 
 _WORTH = 0.02
-"""Gain in dB below which the base is kept."""
+"""Gain in dB, on tiles as they are and on softened ones, below which the base is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def fine_tune_steps(
     networks = (student.base, student.best)
     before, after = (student.psnr(each, tiles.test) for each in networks)
     soft_before, soft_after = (student.psnr(each, soft.test) for each in networks)
-    worth = after - before >= _WORTH and soft_after >= soft_before and student.gain > 0
+    worth = min(after - before, soft_after - soft_before) >= _WORTH and student.gain > 0
     result = FineTuned(
         base=model.id,
         card=None,
