@@ -58,6 +58,9 @@ def table(columns: dict[str, dict[str, float]], missing: list[str]) -> str:
         lines.append(_row([image, *cells]))
     means = [_cell(*_means(column, plain)) for column in columns.values()]
     lines.append(_row(["**mean**", *means]))
+    for name, column in columns.items():
+        if column.keys() != plain.keys():
+            lines += ["", f"The mean of `{name}` is over {len(column)} of the {len(plain)} images."]
     if missing:
         lines += [
             "",
