@@ -1,8 +1,8 @@
 """Fine-tuning: a model learns from the very image that it will enlarge.
 
 The image is made smaller and the network learns the way back. Little data is easily learnt by heart, so tiles are held
-out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, or nothing on the same
-tiles when they are as soft as the image itself, the base is kept.
+out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, or nothing on the
+same tiles when they are as soft as the image itself, the base is kept.
 """
 
 from __future__ import annotations
