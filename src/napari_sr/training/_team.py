@@ -8,6 +8,7 @@ take on the whole batch. A run may therefore go on with another number of proces
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -123,8 +124,14 @@ def gather(recipe: Recipe, device: str) -> tuple[Team, torch.device]:
     # Once: connected anew, a process finds in torchrun's store where the others were listening before.
     if not dist.is_initialized():
         dist.init_process_group("nccl" if where.type == "cuda" else "gloo", timeout=_PATIENCE)
-        atexit.register(dist.destroy_process_group)
+        atexit.register(_part)
     return team, where
+
+
+def _part() -> None:
+    """Leave the team while the interpreter still lives: a group that something holds on to would abort at the exit."""
+    dist.destroy_process_group()
+    gc.collect()
 
 
 def _from_environment() -> Team:
