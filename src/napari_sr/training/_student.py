@@ -33,7 +33,7 @@ _LR, _LR_SMALL = 3e-4, 2e-3
 _SMALL = 50_000
 """Parameters below which a network takes, and needs, the higher rate."""
 _BATCH, _PATCH = 16, 40
-_SOFT, _FOLLOW = 0.4, 0.15
+_SOFT, _FOLLOW = 0.4, 0.3
 """Parts of a batch that are softened, and that follow the base."""
 _WARM_UP = 20
 _STEPS = 200
