@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_sr.imaging import Axes
     from napari_sr.models._card import Colour
+    from napari_sr.training._pixels import Corners
 
     Plane = NDArray[np.float32]
 
@@ -63,14 +64,12 @@ class Tiles:
 
     def draw(self, batch: int, patch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Patches at both sizes, turned and flipped; ``patch`` small pixels a side, or as many as a tile has."""
-        side = min(patch, int(self.small.height.min()), int(self.small.width.min()))
-        corners = random_corners(self.small.height, self.small.width, batch, side, generator)
+        corners, side = _draw(self.small, batch, patch, generator)
         return self.small.patches(corners, side), self.large.patches(corners, side, self.scale)
 
     def draw_large(self, batch: int, patch: int, generator: torch.Generator) -> Tensor:
         """Patches of the image as it is, likewise; ``patch`` large pixels a side."""
-        side = min(patch, int(self.large.height.min()), int(self.large.width.min()))
-        corners = random_corners(self.large.height, self.large.width, batch, side, generator)
+        corners, side = _draw(self.large, batch, patch, generator)
         return self.large.patches(corners, side)
 
 
@@ -133,6 +132,14 @@ def cut(planes: Iterable[Plane], scale: int, seed: int = 0) -> tuple[Tiles, Tile
     chance.shuffle(tiles)
     soft = [_softened(tile, chance.uniform(*_SOFTNESS) * scale) for tile in tiles]
     return _held_out(tiles, scale), _held_out(soft, scale)
+
+
+def _draw(
+    store: PixelStore, batch: int, patch: int, generator: torch.Generator
+) -> tuple[Corners, int]:
+    """Corners of patches, and their side: as asked for, or as much as a tile has."""
+    side = min(patch, int(store.height.min()), int(store.width.min()))
+    return random_corners(store.height, store.width, batch, side, generator), side
 
 
 def _held_out(tiles: list[Plane], scale: int) -> Tiles:
