@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microscopy_images import PACKAGES, ROOT, Sample, halved, middle, nearest, samples
-from microscopy_report import HEAD, bars, image_list, table, trust_table
+from microscopy_report import HEAD, bars, image_list, table, trust_table, tuned_table
 from microscopy_trust import SIDE, nonlinearity, reach_of_a_hot_pixel
-from microscopy_tuned import tuned
+from microscopy_tuned import held_out, tuned
 
 from napari_sr import evaluate, load_model
 from napari_sr.errors import NapariSRError
@@ -54,19 +54,22 @@ def main() -> None:
 def sections(found: list[Sample], scale: int, arguments: argparse.Namespace) -> Iterator[str]:
     """The tables of one scale."""
     models, missing = load([PHOTOS, arguments.subject, *arguments.models], scale)
-    subject = label(arguments.subject)
+    subject, few = label(arguments.subject), (arguments.fine_tune, arguments.minutes)
     for title, images in (
         ("as they come", {each.name: each.pixels for each in found}),
         ("reduced to half before", {each.name: halved(each.pixels) for each in found}),
     ):
         columns, remarks = measure(images, scale, models), [""]
         if arguments.fine_tune and subject in models:
-            few = arguments.fine_tune, arguments.minutes
             column, more = tuned(images, scale, models[subject], *few)
             columns |= {"fine-tuned": column} if column else {}
             remarks += more
         shown = table(columns, missing), bars(columns, scale, subject, PHOTOS)
         yield "\n\n".join([f"## x{scale}, images {title}", *shown]) + "\n".join(remarks)
+    if arguments.fine_tune and subject in models:
+        results = held_out({each.name: each.pixels for each in found}, scale, models[subject], *few)
+        title = f"## x{scale}, fine-tuned on the image itself"
+        yield f"{title}\n\n{tuned_table(results, arguments.minutes)}"
     yield f"## x{scale}, intensities\n\n" + trust_table(trust(found, models, scale))
 
 

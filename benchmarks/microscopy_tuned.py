@@ -1,6 +1,7 @@
-"""The column `fine-tuned`: a model that learnt two minutes from the very small image that it enlarges.
+"""Fine-tuning, judged twice: by an image that was made smaller, and by held-out tiles of the image itself.
 
-Where fine-tuning finds nothing better the base is kept, as for users; its figure stands in the column then.
+The column `fine-tuned` is a model that learnt from the very small image that it enlarges. Where fine-tuning finds
+nothing better the base is kept, as for users; its figure stands in the column then.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sr.models import Model
+    from napari_sr.training import FineTuned
 
 
 def tuned(
@@ -52,10 +54,8 @@ def tuned(
     remarks : list of str
         What fine-tuning says of its own held-out tiles, or why it could not be.
     """
-    names = list(images)
-    some = sorted({int(at) for at in np.linspace(0, len(names) - 1, min(count, len(names)))})
     column, remarks = {}, []
-    for name in (names[at] for at in some):
+    for name in _some(images, count):
         try:
             column[name], remark = _one(name, images[name], scale, base, minutes)
         except InputError as error:
@@ -63,6 +63,36 @@ def tuned(
         remarks.append(f"- fine-tuned on {name}: {remark}")
         print(remarks[-1], file=sys.stderr, flush=True)
     return column, remarks
+
+
+def held_out(
+    images: dict[str, NDArray[Any]], scale: int, base: Model, count: int, minutes: float
+) -> dict[str, FineTuned]:
+    """What models gain that learn from the images themselves, as a user's would, on tiles that they never saw.
+
+    Parameters
+    ----------
+    images, scale, base, count, minutes
+        As for `tuned`.
+
+    Returns
+    -------
+    dict of name to FineTuned
+        Without images that are too small to learn from.
+    """
+    results = {}
+    for name in _some(images, count):
+        with _own_catalog(), suppress(InputError):
+            results[name] = fine_tune(images[name], base, minutes, scale=scale)
+            print(f"x{scale} {name}: {results[name]}", file=sys.stderr, flush=True)
+    return results
+
+
+def _some(images: dict[str, NDArray[Any]], count: int) -> list[str]:
+    """Names of so many images, evenly spread."""
+    names = list(images)
+    some = {int(at) for at in np.linspace(0, len(names) - 1, min(count, len(names)))}
+    return [names[at] for at in sorted(some)]
 
 
 def _one(

@@ -6,9 +6,11 @@ import microscopy_trust
 import numpy as np
 import pytest
 from microscopy_images import Sample, middle, nearest
-from microscopy_report import bars, table
+from microscopy_report import bars, table, tuned_table
 
+from napari_sr import load_model
 from napari_sr.imaging import imresize
+from napari_sr.training import FineTuned
 
 PLAIN = {"a": 30.0, "b": 40.0}
 
@@ -73,6 +75,25 @@ def test_a_column_of_few_images_is_compared_on_these():
     assert rows[2] == "| a | 30.00 | – |"
     assert rows[4] == "| **mean** | 35.00 | 41.00 (+1.00) |"
     assert "mean of `tuned` is over 1 of the 2 images" in rows[-1]
+
+
+def fine_tuned(gain: float, kept: bool) -> FineTuned:
+    card = None if kept else load_model("espcn").card
+    return FineTuned("base", card, 30.0, 33.0, 33.0 + gain, 0.1, 4, 100, 120.0)
+
+
+def test_fine_tuning_is_judged_by_the_image_that_gains_most():
+    rows = {"a": fine_tuned(0.1, kept=False), "b": fine_tuned(0.31, kept=False)}
+    said = tuned_table(rows, 2)
+    assert "| b | 4 | 30.00 | 33.00 | 33.31 | +0.31 | +0.10 |  |" in said
+    assert "+0.31 dB, 0.3 asked: met" in said
+    assert "+0.10 dB, 0.3 asked: not met" in tuned_table({"a": rows["a"]}, 2)
+
+
+def test_a_gain_that_is_not_kept_is_none():
+    said = tuned_table({"a": fine_tuned(0.5, kept=True)}, 2)
+    assert "base kept" in said
+    assert "+0.00 dB, 0.3 asked: not met" in said
 
 
 def test_a_training_tile_is_found_again_in_an_image_whatever_its_contrast(tmp_path):
