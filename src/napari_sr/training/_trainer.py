@@ -15,7 +15,7 @@ from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
 from napari_sr.training._average import WeightAverage
 from napari_sr.training._optimiser import Optimiser
-from napari_sr.training._precision import autocast, bfloat16_is_faster
+from napari_sr.training._precision import autocast, bfloat16_is_faster, wrong_in_bfloat16
 from napari_sr.training._run import Entry
 from napari_sr.training._schedule import learning_rate
 from napari_sr.training._start import start_weights
@@ -134,10 +134,18 @@ class Trainer:
 
     def _choose_precision(self) -> bool:
         wanted = self.recipe.optimisation.precision
-        if wanted != "auto":
-            return wanted == "bfloat16"
+        if wanted == "float32":
+            return False
+        wrong = wrong_in_bfloat16(self.network)
+        if wanted == "bfloat16":
+            if wrong:
+                raise RecipeError(
+                    f"this machine's PyTorch computes the gradient of {wrong} wrongly in bfloat16; "
+                    "use optimisation.precision = 'float32'"
+                )
+            return True
         random = self.generator.get_state()
-        faster = bfloat16_is_faster(self.network, self._try)
+        faster = not wrong and bfloat16_is_faster(self.network, self._try)
         self.generator.set_state(random)
         return self.team.agree(faster, self.device)
 

@@ -1,0 +1,87 @@
+"""bfloat16 is used only where this machine's PyTorch gets gradients right in it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from napari_sr.architectures.mspn import MSPN
+from napari_sr.errors import RecipeError
+from napari_sr.training import _precision, train
+from napari_sr.training._precision import autocast, wrong_in_bfloat16
+
+
+@pytest.fixture
+def dilated_is_wrong(monkeypatch):
+    """A PyTorch whose dilated convolutions have no gradient in bfloat16."""
+    right = _precision._gradient
+
+    def gradient(conv, seen, bfloat16):
+        return right(conv, seen, bfloat16) * (0.0 if bfloat16 and max(conv.dilation) > 1 else 1.0)
+
+    monkeypatch.setattr(_precision, "_gradient", gradient)
+
+
+@pytest.mark.parametrize(("channels", "attention"), [(24, "none"), (32, "none"), (16, "large")])
+def test_gradients_of_a_whole_network_are_right_or_it_is_said(channels, attention):
+    torch.manual_seed(0)
+    network = MSPN(2, 3, channels, 1, attention).to(memory_format=torch.channels_last)
+    small = torch.rand(2, 3, 40, 40).contiguous(memory_format=torch.channels_last)
+    large, device = torch.rand(2, 3, 80, 80), torch.device("cpu")
+
+    def gradients(bfloat16):
+        with autocast(device, bfloat16):
+            output = network(small)
+        loss = (output.float() - large).square().mean()
+        return torch.autograd.grad(loss, list(network.parameters()))
+
+    close = [
+        bool((rounded - exact).norm() < 0.3 * exact.norm())
+        for exact, rounded in zip(gradients(False), gradients(True), strict=True)
+    ]
+    assert all(close) or wrong_in_bfloat16(network) is not None
+
+
+def test_the_convolution_that_is_wrong_is_named(dilated_is_wrong):
+    near, far = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+    assert wrong_in_bfloat16(nn.Sequential(near, near)) is None
+    assert wrong_in_bfloat16(nn.Sequential(near, far)) == "1"
+
+
+def test_a_recipe_that_asks_for_wrong_gradients_is_told(dilated_is_wrong, dilated_recipe):
+    dilated_recipe("bfloat16")
+    with pytest.raises(RecipeError, match=r"gradient of blocks.0.dilated.1 .* 'float32'"):
+        train("recipe.toml", "run", device="cpu")
+
+
+def test_left_to_itself_a_run_takes_float32_then(dilated_is_wrong, dilated_recipe, monkeypatch):
+    def timed(network, step):
+        raise AssertionError("which is faster is no question here")
+
+    monkeypatch.setattr("napari_sr.training._trainer.bfloat16_is_faster", timed)
+    dilated_recipe("auto")
+    train("recipe.toml", "run", device="cpu")
+
+
+@pytest.fixture
+def dilated_recipe(workspace, monkeypatch):
+    """Writes a recipe of a small MSPN at some precision, two steps long, into the working directory."""
+    monkeypatch.chdir(workspace)
+    path = workspace / "recipe.toml"
+
+    def write(precision):
+        text = path.read_text()
+        for old, new in {
+            '"ecbsr"': '"mspn"',
+            "{ m = 1, c = 4 }": "{ channels = 8, blocks = 1 }",
+            "scale = 2\n": 'scale = 2\ncolour = "RGB"\n',
+            "iterations = 12": "iterations = 1",
+            "iterations = 8": "iterations = 1",
+            '"float32"': f'"{precision}"',
+        }.items():
+            assert old in text
+            text = text.replace(old, new)
+        path.write_text(text)
+
+    return write
