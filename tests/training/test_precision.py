@@ -15,12 +15,13 @@ from napari_sr.training._precision import autocast, wrong_in_bfloat16
 @pytest.fixture
 def dilated_is_wrong(monkeypatch):
     """A PyTorch whose dilated convolutions have no gradient in bfloat16."""
-    right = _precision._gradient
+    right = _precision._gradients
 
-    def gradient(conv, seen, bfloat16):
-        return right(conv, seen, bfloat16) * (0.0 if bfloat16 and max(conv.dilation) > 1 else 1.0)
+    def gradients(conv, seen, bfloat16):
+        wrong = bfloat16 and max(conv.dilation) > 1
+        return [each * (0.0 if wrong else 1.0) for each in right(conv, seen, bfloat16)]
 
-    monkeypatch.setattr(_precision, "_gradient", gradient)
+    monkeypatch.setattr(_precision, "_gradients", gradients)
 
 
 @pytest.mark.parametrize(("channels", "attention"), [(24, "none"), (32, "none"), (16, "large")])

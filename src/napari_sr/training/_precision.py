@@ -51,7 +51,7 @@ def bfloat16_is_faster(network: nn.Module, step: Callable[[bool], None]) -> bool
 
 @torch.enable_grad()
 def wrong_in_bfloat16(network: nn.Module) -> str | None:
-    """Name of a convolution whose weights get wrong gradients in bfloat16 on this machine; None if all are right.
+    """Name of a convolution that has wrong gradients in bfloat16 on this machine; None if all are right.
 
     PyTorch 2.13 has such on processors, without a word: dilated convolutions in channels-last layout whose number of
     input channels is not a multiple of 16, or that are depthwise. Each kind that a network has is tried once.
@@ -76,15 +76,17 @@ def _disagreement(conv: nn.Conv2d) -> float:
     shape = (_TRIED_BATCH, conv.in_channels, _TRIED_SIDE, _TRIED_SIDE)
     inputs = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     seen = inputs.to(conv.weight.device, memory_format=torch.channels_last)
-    exact, rounded = (_gradient(conv, seen, bfloat16) for bfloat16 in (False, True))
-    error = float((rounded - exact).norm() / exact.norm().clamp(min=1e-12))
-    return error if math.isfinite(error) else math.inf
+    both = zip(*(_gradients(conv, seen, bfloat16) for bfloat16 in (False, True)), strict=True)
+    errors = [float((r - e).norm() / e.norm().clamp(min=1e-12)) for e, r in both]
+    return max(errors) if all(map(math.isfinite, errors)) else math.inf
 
 
-def _gradient(conv: nn.Conv2d, seen: Tensor, bfloat16: bool) -> Tensor:
+def _gradients(conv: nn.Conv2d, seen: Tensor, bfloat16: bool) -> list[Tensor]:
+    """Those of the weights and of the input."""
     weight = conv.weight.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    seen = seen.requires_grad_()
     with autocast(seen.device, bfloat16):
         output = F.conv2d(seen, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
     # a mean of squares: every value of the output has a gradient of its own
-    (gradient,) = torch.autograd.grad(output.float().square().mean(), weight)
-    return gradient.double()
+    loss = output.float().square().mean()
+    return [each.double() for each in torch.autograd.grad(loss, [weight, seen])]
