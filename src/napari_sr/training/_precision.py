@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +62,7 @@ def wrong_in_bfloat16(network: nn.Module) -> str | None:
     """
     tried: set[str] = set()
     for name, module in network.named_modules():
-        # its description is all that its gradient depends on, but for the values
+        # its description is all that its gradients depend on, but for the values
         if isinstance(module, nn.Conv2d) and str(module) not in tried:
             tried.add(str(module))
             if _disagreement(module) > _MOST_DISAGREEMENT:
@@ -82,11 +81,10 @@ def _disagreement(conv: nn.Conv2d) -> float:
 
 
 def _gradients(conv: nn.Conv2d, seen: Tensor, bfloat16: bool) -> list[Tensor]:
-    """Those of the weights and of the input."""
-    weight = conv.weight.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    """Those of what it learns and of the input."""
     seen = seen.requires_grad_()
     with autocast(seen.device, bfloat16):
-        output = F.conv2d(seen, weight, None, conv.stride, conv.padding, conv.dilation, conv.groups)
+        output = conv(seen)
     # a mean of squares: every value of the output has a gradient of its own
     loss = output.float().square().mean()
-    return [each.double() for each in torch.autograd.grad(loss, [weight, seen])]
+    return [each.double() for each in torch.autograd.grad(loss, [*conv.parameters(), seen])]
