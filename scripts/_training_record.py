@@ -16,7 +16,12 @@ from napari_sr.training._run import Entry
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "src/napari_sr/training/recipes"
 ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
-FROM_AN_EARLIER_RUN = {"ecbsr-x4": "ecbsr-x2"}
+FROM_AN_EARLIER_RUN = {
+    "ecbsr-x4": "ecbsr-x2",
+    "mspn-x3": "mspn-third-x2",
+    "mspn-x4": "mspn-third-x2",
+    "mspn-microscopy-x2": "mspn-third-x2",
+}
 """Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
 FOLDERS = {"train_photos": "PHOTOS", "train_microscopy": "MICROSCOPY"}
 
