@@ -21,6 +21,7 @@ FROM_AN_EARLIER_RUN = {
     "mspn-x3": "mspn-third-x2",
     "mspn-x4": "mspn-third-x2",
     "mspn-microscopy-x2": "mspn-third-x2",
+    "mspn-microscopy-x4": "mspn-x4",
 }
 """Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
 FOLDERS = {"train_photos": "PHOTOS", "train_microscopy": "MICROSCOPY"}
