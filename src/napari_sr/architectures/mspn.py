@@ -73,8 +73,8 @@ class LargeKernelAttention(nn.Module):
         self.near = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
         self.far = _ChannelsFirst(channels, channels, 5, padding=6, dilation=3, groups=channels)
         self.mix = nn.Conv2d(channels, channels, 1)
-        nn.init.normal_(self.mix.weight, std=1e-3)
-        nn.init.zeros_(self.mix.bias)
+        for each in self.mix.parameters():
+            nn.init.normal_(each, std=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
