@@ -55,21 +55,22 @@ def sections(found: list[Sample], scale: int, arguments: argparse.Namespace) -> 
     """The tables of one scale."""
     models, missing = load([PHOTOS, arguments.subject, *arguments.models], scale)
     subject, few = label(arguments.subject), (arguments.fine_tune, arguments.minutes)
+    tunes = arguments.fine_tune and subject in models
+    whole = {each.name: each.pixels for each in found}
     for title, images in (
-        ("as they come", {each.name: each.pixels for each in found}),
-        ("reduced to half before", {each.name: halved(each.pixels) for each in found}),
+        ("as they come", whole),
+        ("reduced to half before", {name: halved(pixels) for name, pixels in whole.items()}),
     ):
         columns, remarks = measure(images, scale, models), [""]
-        if arguments.fine_tune and subject in models:
+        if tunes:
             column, more = tuned(images, scale, models[subject], *few)
             columns |= {"fine-tuned": column} if column else {}
             remarks += more
         shown = table(columns, missing), bars(columns, scale, subject, PHOTOS)
         yield "\n\n".join([f"## x{scale}, images {title}", *shown]) + "\n".join(remarks)
-    if arguments.fine_tune and subject in models:
-        results = held_out({each.name: each.pixels for each in found}, scale, models[subject], *few)
-        title = f"## x{scale}, fine-tuned on the image itself"
-        yield f"{title}\n\n{tuned_table(results, arguments.minutes)}"
+    if tunes:
+        results = tuned_table(held_out(whole, scale, models[subject], *few), arguments.minutes)
+        yield f"## x{scale}, fine-tuned on the image itself\n\n{results}"
     yield f"## x{scale}, intensities\n\n" + trust_table(trust(found, models, scale))
 
 
