@@ -27,7 +27,7 @@ def dilated_is_wrong(monkeypatch):
 @pytest.mark.parametrize(("channels", "attention"), [(24, "none"), (32, "none"), (16, "large")])
 def test_gradients_of_a_whole_network_are_right_or_it_is_said(channels, attention):
     torch.manual_seed(0)
-    network = MSPN(2, 3, channels, 1, attention).to(memory_format=torch.channels_last)
+    network = MSPN(2, 3, channels, 1, attention, "full").to(memory_format=torch.channels_last)
     small = torch.rand(2, 3, 40, 40).contiguous(memory_format=torch.channels_last)
     large, device = torch.rand(2, 3, 80, 80), torch.device("cpu")
 
@@ -52,7 +52,7 @@ def test_the_convolution_that_is_wrong_is_named(dilated_is_wrong):
 
 def test_a_recipe_that_asks_for_wrong_gradients_is_told(dilated_is_wrong, dilated_recipe):
     dilated_recipe("bfloat16")
-    with pytest.raises(RecipeError, match=r"gradient of blocks.0.dilated.1 .* 'float32'"):
+    with pytest.raises(RecipeError, match=r"gradient of blocks.0.wide.convs.1 .* 'float32'"):
         train("recipe.toml", "run", device="cpu")
 
 

@@ -1,8 +1,8 @@
 """MSPN, the multi-scale perceptual network: the one this project was founded on.
 
 IMDN's outline (a chain of blocks, all their outputs fused, a long skip), with blocks that never lower the resolution
-and see many scales at once: dilated convolutions reach 11x11 pixels, blueprint separable ones 7x7, and the two are
-fused at every step. Nothing in it looks further than its receptive field, so tiles change nothing.
+and see many scales at once: three convolutions reach 7x7 pixels, three dilated ones beside them 11x11, and the two are
+fused. Nothing in it looks further than its receptive field, so tiles change nothing.
 
 Blueprint separable convolution: D. Haase, M. Amthor, Rethinking depthwise separable convolutions, CVPR 2020. The
 parameter-free attention is SPAN's: C. Wan et al., Swift parameter-free attention network, CVPR workshops 2024.
@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Attention = Literal["none", "free", "pixel", "large"]
+Dilated = Literal["narrow", "full", "none"]
 
 DILATIONS = (1, 2, 2)
 """Of the dilated combination: 11x11 pixels in three convolutions, with neighbours still connected."""
+
+NARROW = 16
+"""Channels of the dilated combination beside a block: fewer are no faster, and of others PyTorch 2.13 gets the
+gradients wrong in bfloat16 on processors unless they are a multiple of 16."""
 
 _SLOPE = 0.05
 
@@ -88,8 +93,38 @@ class _ChannelsFirst(nn.Conv2d):
         return super().forward(x.contiguous())
 
 
+class DilatedCombination(nn.Module):
+    """Three dilated convolutions one after the other, few channels wide; what each has seen is added up.
+
+    Parameters
+    ----------
+    channels : int
+        Of the input and the output.
+    width : int
+        Channels inside.
+    """
+
+    def __init__(self, channels: int, width: int = NARROW) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(channels, width, 1)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in DILATIONS
+        )
+        self.up = nn.Conv2d(width, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` to the same shape."""
+        y = self.down(x)
+        seen = 0.0
+        for conv in self.convs:
+            y = _act(conv(y))
+            seen = seen + y
+        out: Tensor = self.up(seen)
+        return out
+
+
 class PerceptualBlock(nn.Module):
-    """LFPB: three steps of dilated and blueprint convolution side by side, fused after each.
+    """LFPB: three convolutions, and beside them what sees further or was cheaper to see with; fused, added to the input.
 
     Parameters
     ----------
@@ -97,27 +132,28 @@ class PerceptualBlock(nn.Module):
         Of the input and the output.
     attention : {"none", "free", "pixel", "large"}
         What weighs the result before it is added to the input.
-    dilated, blueprint : bool
-        Leave a branch out, to measure what it is worth.
+    dilated : {"narrow", "full", "none"}
+        The dilated combination: beside the convolutions and narrow, in their place, or not there.
+    blueprint : bool
+        A blueprint separable convolution beside each of the three.
     plain : bool
-        Without the blueprint branch where both branches see the same window, for it was merged.
+        Without the blueprint convolutions where both see the same window, for they were merged.
     """
 
     def __init__(
         self,
         channels: int,
         attention: Attention = "none",
-        dilated: bool = True,
-        blueprint: bool = True,
+        dilated: Dilated = "narrow",
+        blueprint: bool = False,
         plain: bool = False,
     ) -> None:
         super().__init__()
-        steps = DILATIONS if dilated else (1, 1, 1)
-        self.dilated = nn.ModuleList(
-            nn.Conv2d(channels, channels, 3, padding=d, dilation=d) for d in steps
-        )
+        steps = DILATIONS if dilated == "full" else (1, 1, 1)
+        self.steps = nn.ModuleList(_near_identity(channels, d) for d in steps)
         beside = [i for i, d in enumerate(steps) if blueprint and not (plain and d == 1)]
         self.blueprint = nn.ModuleDict({str(i): BSConvU(channels, channels) for i in beside})
+        self.wide = DilatedCombination(channels) if dilated == "narrow" else None
         self.fuse = nn.Conv2d(channels, channels, 1)
         self.attention = attention
         self.attend = _attention(attention, channels)
@@ -125,12 +161,14 @@ class PerceptualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         y = x
-        for step, conv in enumerate(self.dilated):
-            wide = conv(y)
+        for step, conv in enumerate(self.steps):
+            near = conv(y)
             # Summed before the activation: where both see the same window, they merge into one convolution.
             key = str(step)
-            y = _act(wide + self.blueprint[key](y) if key in self.blueprint else wide)
+            y = _act(near + self.blueprint[key](y) if key in self.blueprint else near)
         y = self.fuse(y)
+        if self.wide is not None:
+            y = y + self.wide(x)
         if self.attention == "free":
             weighed: Tensor = (x + y) * (torch.sigmoid(y) - 0.5)
             return weighed
@@ -142,7 +180,7 @@ class PerceptualBlock(nn.Module):
         own = self.state_dict()
         state = {k: v for k, v in own.items() if k in plain.state_dict()}
         for key in self.blueprint.keys() - plain.blueprint.keys():
-            to, branch = f"dilated.{key}", f"blueprint.{key}"
+            to, branch = f"steps.{key}", f"blueprint.{key}"
             # Nothing is added between its two parts, so that one kernel does the same, borders included.
             kernel = own[f"{branch}.dw.weight"] * own[f"{branch}.pw.weight"]
             state[f"{to}.weight"] = own[f"{to}.weight"] + kernel
@@ -163,7 +201,9 @@ class MSPN(nn.Module):
         Width and depth.
     attention : {"none", "free", "pixel", "large"}
         See `PerceptualBlock`.
-    dilated, blueprint, plain : bool
+    dilated : {"narrow", "full", "none"}
+        See `PerceptualBlock`.
+    blueprint, plain : bool
         See `PerceptualBlock`.
     """
 
@@ -174,8 +214,8 @@ class MSPN(nn.Module):
         channels: int = 48,
         blocks: int = 4,
         attention: Attention = "none",
-        dilated: bool = True,
-        blueprint: bool = True,
+        dilated: Dilated = "narrow",
+        blueprint: bool = False,
         plain: bool = False,
     ) -> None:
         super().__init__()
@@ -214,14 +254,22 @@ class MSPN(nn.Module):
     @torch.no_grad()
     def merged(self) -> MSPN:
         """The same function with the mergeable branches merged, exact to rounding, borders included."""
-        plain = MSPN(self.scale, **self.config, plain=True)
+        plain = MSPN(self.scale, **self.config, plain=True).to(self.head.weight)
         state = {k: v for k, v in self.state_dict().items() if not k.startswith("blocks.")}
         plain.load_state_dict(state, strict=False)
         for ours, theirs in zip(self.blocks, plain.blocks, strict=True):
             assert isinstance(ours, PerceptualBlock)
             assert isinstance(theirs, PerceptualBlock)
             ours.merge_into(theirs)
-        return plain.to(self.head.weight)
+        return plain
+
+
+def _near_identity(channels: int, dilation: int) -> nn.Conv2d:
+    """A 3x3 convolution that begins by passing its input on, as a residual unit merged into one convolution does."""
+    conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation)
+    with torch.no_grad():
+        conv.weight[:, :, 1, 1] += torch.eye(channels)
+    return conv
 
 
 def _attention(name: Attention, channels: int) -> nn.Module:
@@ -233,18 +281,20 @@ def _attention(name: Attention, channels: int) -> nn.Module:
 
 
 def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
-    """Configuration of a checkpoint; dilation leaves no trace in tensors and is taken for granted."""
-    if "blocks.0.dilated.0.weight" not in state or "upsampler.0.weight" not in state:
+    """Configuration of a checkpoint; that full-width convolutions are dilated leaves no trace in tensors."""
+    if "blocks.0.steps.0.weight" not in state or "upsampler.0.weight" not in state:
         return None
     head, tail = state["head.weight"], state["upsampler.0.weight"]
     large, pixel = "blocks.0.attend.near.weight" in state, "blocks.0.attend.gate.weight" in state
+    wide, later = "blocks.0.wide.up.weight" in state, "blocks.0.blueprint.1.pw.weight" in state
     return {
         "scale": math.isqrt(tail.shape[0] // head.shape[1]),
         "in_channels": head.shape[1],
         "channels": head.shape[0],
         "blocks": state["concat.weight"].shape[1] // head.shape[0],
         "attention": "large" if large else "pixel" if pixel else "none",
-        "blueprint": "blocks.0.blueprint.1.pw.weight" in state,
+        "dilated": "narrow" if wide else "full",
+        "blueprint": later,
         "plain": "blocks.0.blueprint.0.pw.weight" not in state,
     }
 
