@@ -30,15 +30,16 @@ from napari_sr.training._run import RunFolder
 from napari_sr.training._trainer import Trainer
 
 MSPN = {"channels": 48, "blocks": 4}
+FIRST = {**MSPN, "dilated": "full", "blueprint": True}
 VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "mspn": ("mspn", MSPN),
-    "mspn without blueprint": ("mspn", {**MSPN, "blueprint": False}),
-    "mspn without dilation": ("mspn", {**MSPN, "dilated": False}),
+    "mspn, dilated at full width (first design)": ("mspn", FIRST),
+    "mspn without dilation": ("mspn", {**MSPN, "dilated": "none"}),
+    "mspn with blueprint": ("mspn", {**MSPN, "blueprint": True}),
     "mspn, parameter-free attention": ("mspn", {**MSPN, "attention": "free"}),
     "mspn, pixel attention": ("mspn", {**MSPN, "attention": "pixel"}),
     "mspn, large kernel": ("mspn", {**MSPN, "attention": "large"}),
-    "mspn 40 x 6": ("mspn", {"channels": 40, "blocks": 6}),
-    "mspn 32 x 6": ("mspn", {"channels": 32, "blocks": 6}),
+    "mspn 32 x 8": ("mspn", {"channels": 32, "blocks": 8}),
     "bsrn": ("bsrn", {}),
     "rfdn": ("rfdn", {}),
 }
@@ -49,7 +50,11 @@ def recipe_for(name: str, iterations: int, args: argparse.Namespace) -> Recipe:
     architecture, config = VARIANTS[name]
     return Recipe(
         model=ModelRecipe(
-            name.replace(" ", "-").replace(",", ""), architecture, args.scale, dict(config), "RGB"
+            "".join(c if c.isalnum() else "-" for c in name),
+            architecture,
+            args.scale,
+            dict(config),
+            "RGB",
         ),
         data=DataRecipe(train=str(args.data / "train_photos")),
         stage=(Stage(iterations, patch=32, batch=16),),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from skimage.metrics import peak_signal_noise_ratio
 
 from napari_sr.training._recipe import OptimisationRecipe
-from napari_sr.training.losses import charbonnier, l1, l2, make_loss, spectral
+from napari_sr.training.losses import charbonnier, l1, l2, make_loss, psnr, spectral
 
 A, B = torch.rand(2, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -20,6 +21,22 @@ def test_values_on_a_constant_difference():
     assert l1(A + 0.5, A) == pytest.approx(0.5)
     assert l2(A + 0.5, A) == pytest.approx(0.25)
     assert charbonnier(A + 0.5, A) == pytest.approx(0.5, abs=1e-5)
+
+
+def test_psnr_is_that_of_scikit_image_the_mean_over_images():
+    expected = [
+        peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1)
+        for a, b in zip(A, B, strict=True)
+    ]
+    assert psnr(A, B) == pytest.approx(-sum(expected) / len(expected), rel=1e-5)
+
+
+def test_psnr_weighs_a_faint_image_as_a_bright_one():
+    faint, bright = (
+        torch.autograd.grad(psnr(x, torch.zeros_like(x)), x)[0] * x.detach()
+        for x in ((k * A).requires_grad_() for k in (0.1, 1.0))
+    )
+    torch.testing.assert_close(faint, bright, rtol=1e-3, atol=1e-6)
 
 
 def test_charbonnier_is_smooth_at_zero():
@@ -36,7 +53,7 @@ def test_the_spectrum_keeps_energy():
     assert spectral(A, B) == pytest.approx(half.item(), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["l1", "l2", "charbonnier", "l1+fft", "charbonnier+fft"])
+@pytest.mark.parametrize("name", ["l1", "l2", "charbonnier", "psnr", "l1+fft", "charbonnier+fft"])
 def test_every_named_loss_falls_as_images_approach(name):
     loss = make_loss(OptimisationRecipe(loss=name))
     assert loss(A, A + 0.5 * (B - A)) < loss(A, B)

@@ -47,7 +47,7 @@ def test_a_grey_network_starts_as_the_rgb_one_is_on_grey_images(tmp_path):
     ("name", "options"),
     [
         ("ecbsr", {"m": 1, "c": 4}),
-        ("mspn", {"channels": 8, "blocks": 1}),
+        ("mspn", {"channels": 8, "blocks": 1, "blueprint": True}),
         ("reprfn", {"blocks": 1}),
     ],
 )

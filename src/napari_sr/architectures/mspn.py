@@ -114,17 +114,15 @@ class DilatedCombination(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        y = self.down(x)
-        seen = 0.0
-        for conv in self.convs:
-            y = _act(conv(y))
-            seen = seen + y
-        out: Tensor = self.up(seen)
+        near = _act(self.convs[0](self.down(x)))
+        far = _act(self.convs[1](near))
+        farther = _act(self.convs[2](far))
+        out: Tensor = self.up(near + far + farther)
         return out
 
 
 class PerceptualBlock(nn.Module):
-    """LFPB: three convolutions, and beside them what sees further or was cheaper to see with; fused, added to the input.
+    """LFPB: three convolutions, beside them what sees further; fused, and added to the input.
 
     Parameters
     ----------

@@ -130,7 +130,7 @@ class ScheduleRecipe:
 class OptimisationRecipe:
     """How it is trained."""
 
-    loss: Literal["l1", "l2", "charbonnier", "l1+fft", "charbonnier+fft"] = "l1"
+    loss: Literal["l1", "l2", "charbonnier", "psnr", "l1+fft", "charbonnier+fft"] = "l1"
     """See `napari_sr.training.losses`."""
     fft_weight: float = 0.1
     """Weight of the spectral part of the ``+fft`` losses; the rest weighs ``1 - fft_weight``."""

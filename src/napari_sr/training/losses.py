@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _CHARBONNIER_EPS2 = 1e-6
+_PSNR_EPS = 1e-7
+"""Squared difference below which an image counts as right: 70 dB."""
 
 
 def l1(output: Tensor, target: Tensor) -> Tensor:
@@ -35,6 +37,19 @@ def charbonnier(output: Tensor, target: Tensor) -> Tensor:
     P. Charbonnier et al., Two deterministic half-quadratic regularization algorithms, ICIP 1994.
     """
     return torch.sqrt((output - target) ** 2 + _CHARBONNIER_EPS2).mean()
+
+
+def psnr(output: Tensor, target: Tensor) -> Tensor:
+    """Minus the PSNR in dB, the mean over images; up to 70 dB.
+
+    An image that is nearly right weighs as much as one that is far off, and a faint one as much as a bright one.
+
+    References
+    ----------
+    L. Chen et al., Simple baselines for image restoration (NAFNet), ECCV 2022, the loss of its authors' code.
+    """
+    squared = ((output - target) ** 2).mean(dim=(1, 2, 3))
+    return 10 * torch.log10(squared + _PSNR_EPS).mean()
 
 
 def spectral(output: Tensor, target: Tensor) -> Tensor:
@@ -62,7 +77,7 @@ def make_loss(recipe: OptimisationRecipe) -> Loss:
         ``(output, target) -> scalar``.
     """
     name, _, extra = recipe.loss.partition("+")
-    pixel: Loss = {"l1": l1, "l2": l2, "charbonnier": charbonnier}[name]
+    pixel: Loss = {"l1": l1, "l2": l2, "charbonnier": charbonnier, "psnr": psnr}[name]
     if not extra:
         return pixel
     weight = recipe.fft_weight
