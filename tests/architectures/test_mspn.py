@@ -76,7 +76,9 @@ def test_a_fresh_convolution_passes_its_input_on():
 
 def test_starts_as_a_small_change_of_the_enlarged_input():
     """The skip carries the image; a fresh network adds little, so that training starts from something sane."""
+    torch.manual_seed(0)
     x = torch.rand(1, 3, 16, 16)
+    enlarged = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
     with torch.no_grad():
-        difference = MSPN(2)(x) - x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert difference.abs().mean() < 0.4
+        difference = torch.cat([MSPN(2)(x) - enlarged for _ in range(10)])
+    assert difference.abs().mean() < 0.2

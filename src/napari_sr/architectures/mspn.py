@@ -30,8 +30,8 @@ DILATIONS = (1, 2, 2)
 """Of the dilated combination: 11x11 pixels in three convolutions, with neighbours still connected."""
 
 NARROW = 16
-"""Channels of the dilated combination beside a block: fewer are no faster, and of others PyTorch 2.13 gets the
-gradients wrong in bfloat16 on processors unless they are a multiple of 16."""
+"""Channels of the dilated combination beside a block: few, and a multiple of 16, for of others PyTorch 2.13 gets the
+gradients wrong in bfloat16 on processors."""
 
 _SLOPE = 0.05
 
@@ -99,18 +99,16 @@ class DilatedCombination(nn.Module):
     Parameters
     ----------
     channels : int
-        Of the input and the output.
-    width : int
-        Channels inside.
+        Of the input and the output; inside there are `NARROW`.
     """
 
-    def __init__(self, channels: int, width: int = NARROW) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.down = nn.Conv2d(channels, width, 1)
+        self.down = nn.Conv2d(channels, NARROW, 1)
         self.convs = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=d, dilation=d) for d in DILATIONS
+            nn.Conv2d(NARROW, NARROW, 3, padding=d, dilation=d) for d in DILATIONS
         )
-        self.up = nn.Conv2d(width, channels, 1)
+        self.up = nn.Conv2d(NARROW, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
@@ -284,15 +282,14 @@ def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
         return None
     head, tail = state["head.weight"], state["upsampler.0.weight"]
     large, pixel = "blocks.0.attend.near.weight" in state, "blocks.0.attend.gate.weight" in state
-    wide, later = "blocks.0.wide.up.weight" in state, "blocks.0.blueprint.1.pw.weight" in state
     return {
         "scale": math.isqrt(tail.shape[0] // head.shape[1]),
         "in_channels": head.shape[1],
         "channels": head.shape[0],
         "blocks": state["concat.weight"].shape[1] // head.shape[0],
         "attention": "large" if large else "pixel" if pixel else "none",
-        "dilated": "narrow" if wide else "full",
-        "blueprint": later,
+        "dilated": "narrow" if "blocks.0.wide.up.weight" in state else "full",
+        "blueprint": "blocks.0.blueprint.1.pw.weight" in state,
         "plain": "blocks.0.blueprint.0.pw.weight" not in state,
     }
 

@@ -40,7 +40,7 @@ def charbonnier(output: Tensor, target: Tensor) -> Tensor:
 
 
 def psnr(output: Tensor, target: Tensor) -> Tensor:
-    """Minus the PSNR in dB, the mean over images; up to 70 dB.
+    """Minus the PSNR in dB of images in [0, 1], the mean over them; up to 70 dB.
 
     An image that is nearly right weighs as much as one that is far off, and a faint one as much as a bright one.
 
