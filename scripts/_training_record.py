@@ -20,7 +20,7 @@ FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
 }
 """Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
-FOLDERS = {"train_photos": "PHOTOS", "train_microscopy": "MICROSCOPY"}
+FOLDERS = {"train_photos": "PHOTOS", "train_wide": "WIDE", "train_microscopy": "MICROSCOPY"}
 
 Recipes = dict[str, dict[str, Any]]
 

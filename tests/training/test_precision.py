@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import torch
 from torch import nn
@@ -63,6 +65,21 @@ def test_left_to_itself_a_run_takes_float32_then(dilated_is_wrong, dilated_recip
     monkeypatch.setattr("napari_sr.training._trainer.bfloat16_is_faster", timed)
     dilated_recipe("auto")
     train("recipe.toml", "run", device="cpu")
+
+
+@pytest.mark.parametrize(("precision", "rounded"), [("auto", 19), ("bfloat16", 20), ("float32", 0)])
+def test_the_last_twentieth_of_a_run_is_in_float32(precision, rounded, workspace, monkeypatch):
+    monkeypatch.setattr("napari_sr.training._trainer.wrong_in_bfloat16", lambda network: None)
+    monkeypatch.setattr("napari_sr.training._trainer.bfloat16_is_faster", lambda *_: True)
+    seen = []
+    monkeypatch.setattr(
+        "napari_sr.training._trainer.autocast",
+        lambda device, bfloat16: seen.append(bfloat16) or contextlib.nullcontext(),
+    )
+    path = workspace / "recipe.toml"
+    path.write_text(path.read_text().replace('"float32"', f'"{precision}"'))
+    train(path, workspace / "run", device="cpu")
+    assert seen == [True] * rounded + [False] * (20 - rounded)
 
 
 @pytest.fixture
