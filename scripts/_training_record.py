@@ -18,6 +18,7 @@ RECIPES = ROOT / "src/napari_sr/training/recipes"
 ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
 FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
+    "mspn-microscopy-x4": "mspn-x4",
 }
 """Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
 FOLDERS = {"train_photos": "PHOTOS", "train_wide": "WIDE", "train_microscopy": "MICROSCOPY"}

@@ -1,0 +1,33 @@
+"""What ships neither brightens nor darkens: intensities are measurements."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from skimage import data
+
+from napari_sr import upscale
+from napari_sr.models import list_models
+from napari_sr.models._home import is_bundled
+
+BUNDLED = [
+    (card.id, each.scale)
+    for card in filter(is_bundled, list_models())
+    for each in card.checkpoints
+    if each.scale is not None
+]
+BORDER = 4
+"""Pixels at an edge where a network has less to go by."""
+
+
+@pytest.mark.parametrize(("model", "scale"), BUNDLED)
+def test_the_mean_stays_within_a_fifth_of_a_grey_level(model, scale):
+    images = [data.coffee()[100:196, 200:296], data.chelsea()[60:156, 100:196]]
+    if model.endswith("microscopy"):
+        images = [image[..., 1] for image in images]
+    for image in images:
+        larger = upscale(image, scale, model=model)
+        edge = BORDER * scale
+        change = np.mean(larger[edge:-edge, edge:-edge], dtype=float)
+        change -= np.mean(image[BORDER:-BORDER, BORDER:-BORDER], dtype=float)
+        assert abs(change) < 0.2
