@@ -19,8 +19,12 @@ ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
 FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
     "mspn-microscopy-x4": "mspn-x4",
+    "bsrn-x4": "bsrn-x2",
+    "reprfn-x4": "reprfn-x2",
+    "rfdn-x4": "rfdn-second-x2",
+    "rlfn-x4": "rlfn-third-x2",
 }
-"""Recipes that started before the weights they name were trained on: recipe to the run that they started from."""
+"""Recipes that started before the weights they name were trained further: recipe to the run that they started from."""
 FOLDERS = {"train_photos": "PHOTOS", "train_wide": "WIDE", "train_microscopy": "MICROSCOPY"}
 
 Recipes = dict[str, dict[str, Any]]
