@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from napari_sr.evaluation import psnr
+from napari_sr.training._dataset import held_out_places, image_paths
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 SIDE = 384
 HELD_OUT = 24
+"""Tiles of PHOTOS that recipes hold out. Of OUT they hold out others."""
 WALLPAPERS = (
     "gnome-backgrounds",
     "ukui-wallpapers",
@@ -46,7 +50,6 @@ TEXTURES = (
     "hugin-data",
     "tuxpaint-stamps-default",
 )
-_SUFFIXES = (".jpg", ".png", ".jpeg", ".webp")
 _NO_PICTURE = re.compile(
     r"norm|spec|gloss|bump|mask|alpha|_nm|light-?map|material|_mr\b|height|effect|-n\.|_n\."
 )
@@ -80,8 +83,7 @@ def plainness(tile: Pixels) -> float:
     """PSNR in dB of a tile that was halved and enlarged again: high where there is nothing to learn."""
     half = cv2.resize(tile, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     again = cv2.resize(half, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
-    squared = float(((again.astype(float) - tile) ** 2).mean())
-    return 99.0 if squared == 0 else float(10 * np.log10(255**2 / squared))
+    return psnr(tile, again)
 
 
 def tiles(
@@ -103,11 +105,8 @@ def pictures(package: Path) -> list[Path]:
     """Picture files of a package, without links and without what is too small to be one."""
     return [
         path
-        for path in sorted(package.rglob("*"))
-        if path.suffix.lower() in _SUFFIXES
-        and path.is_file()
-        and not path.is_symlink()
-        and path.stat().st_size >= 60_000
+        for path in image_paths(package)
+        if not path.is_symlink() and path.stat().st_size >= 60_000
     ]
 
 
@@ -167,8 +166,8 @@ def _texture(path: Path) -> Pixels | None:
 
 
 def make_mosaics(photos: list[Path], out: Path) -> None:
-    """Nine tiles at a third in one: sharper than what they come from; none of them is one that is held out."""
-    held = set(np.linspace(0, len(photos) - 1, HELD_OUT, dtype=int).tolist())
+    """Nine tiles at a third in one, sharper than what they come from; none that recipes hold out of PHOTOS."""
+    held = held_out_places(len(photos), HELD_OUT)
     used = [path for i, path in enumerate(photos) if i not in held]
     np.random.default_rng(0).shuffle(used)
     for number in range(len(used) // 9):

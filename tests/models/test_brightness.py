@@ -11,10 +11,7 @@ from napari_sr.models import list_models
 from napari_sr.models._home import is_bundled
 
 BUNDLED = [
-    (card.id, each.scale)
-    for card in filter(is_bundled, list_models())
-    for each in card.checkpoints
-    if each.scale is not None
+    (card.id, each.scale) for card in filter(is_bundled, list_models()) for each in card.checkpoints
 ]
 BORDER = 4
 """Pixels at an edge where a network has less to go by."""

@@ -32,11 +32,11 @@ def packages(tmp_path):
 
 @pytest.fixture
 def photos(tmp_path):
-    """Forty-two tiles, each of one grey."""
+    """Sixty tiles, each of one grey."""
     folder = tmp_path / "photos"
     folder.mkdir()
-    for grey in range(42):
-        tile = np.full((gather_tiles.SIDE,) * 2 + (3,), 6 * grey, np.uint8)
+    for grey in range(60):
+        tile = np.full((gather_tiles.SIDE,) * 2 + (3,), 4 * grey, np.uint8)
         cv2.imwrite(str(folder / f"{grey:02}.webp"), tile, [cv2.IMWRITE_WEBP_QUALITY, 101])
     return folder
 
@@ -52,8 +52,8 @@ def test_what_is_gathered(packages, photos, tmp_path):
     assert len(textures) == 1
     np.testing.assert_array_equal(textures[0], picture(1, 400, 400, detail=20)[:384, :384])
     mosaics = [image for name, image in images.items() if name.startswith("zy_")]
-    assert len(mosaics) == (42 - gather_tiles.HELD_OUT) // 9
-    held = 6 * np.linspace(0, 41, gather_tiles.HELD_OUT, dtype=int)
+    assert len(mosaics) == (60 - gather_tiles.HELD_OUT) // 9
+    held = 4 * np.linspace(0, 59, gather_tiles.HELD_OUT, dtype=int)
     assert not np.isin(np.unique(mosaics), held).any()
 
 

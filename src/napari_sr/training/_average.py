@@ -24,6 +24,10 @@ class WeightAverage:
         self.decay = decay
         self.steps = 0
 
+    def restart(self) -> None:
+        """Forget the weights so far within the next steps, as those of the start are forgotten."""
+        self.steps = 0
+
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Move towards the present weights; faster in the first steps, so that the start is forgotten."""

@@ -166,6 +166,20 @@ def image_paths(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
 
+def held_out_places(count: int, wanted: int) -> set[int]:
+    """Which of so many images, sorted by path, are held out: evenly spread, the first and the last among them.
+
+    Parameters
+    ----------
+    count : int
+        Images there are.
+    wanted : int
+        Images to hold out; no more than half of them are.
+    """
+    n_out = min(wanted, count // 2)
+    return set(np.linspace(0, count - 1, n_out, dtype=int).tolist()) if n_out else set()
+
+
 def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     """The training images of a recipe, and those held out for validation.
 
@@ -175,8 +189,7 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
         If the images cannot be read, or are too small for the patches of any stage.
     """
     images = read_images(recipe.resolve(recipe.data.train), recipe.model.colour)
-    n_out = min(recipe.data.held_out, len(images) // 2)
-    held = set(np.linspace(0, len(images) - 1, n_out, dtype=int).tolist()) if n_out else set()
+    held = held_out_places(len(images), recipe.data.held_out)
     scale, colour = recipe.model.scale, recipe.model.colour
     degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
     seen = [im for i, im in enumerate(images) if i not in held]

@@ -68,13 +68,17 @@ class Trainer:
         self.average = WeightAverage(self.network, options.ema)
         self.loss = make_loss(options)
         self.iteration, self.seconds, self.best = 0, 0.0, float("-inf")
-        self.bfloat16 = self._choose_precision()
+        self.rounded = self._rounded_steps()
+        """Steps in bfloat16; those after them are in float32."""
 
     def step(self) -> float:
         """One step of all processes together; the loss of the whole batch."""
         start = time.perf_counter()
         rate = learning_rate(self.recipe.schedule, self.recipe.iterations, self.iteration)
-        loss = self.team.average(self.network, self._backward(self._bfloat16_now())).item()
+        if self.iteration == self.rounded:  # what was learnt for bfloat16 is no part of the mean
+            self.average.restart()
+        bfloat16 = self.iteration < self.rounded
+        loss = self.team.average(self.network, self._backward(bfloat16)).item()
         if self.recipe.optimisation.clip:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip)
         self.optimiser.step(rate)
@@ -137,20 +141,11 @@ class Trainer:
         torch.autograd.backward(loss)
         return loss.detach()
 
-    def _bfloat16_now(self) -> bool:
-        """Whether the next step is in bfloat16; with the first that no longer is, the mean weights begin anew."""
-        if not self.bfloat16 or self.recipe.optimisation.precision == "bfloat16":
-            return self.bfloat16
-        left = self.recipe.iterations - self.iteration
-        finish = math.ceil(_FINISH * self.recipe.iterations)
-        if left == finish:
-            self.average.steps = 0
-        return left > finish
-
-    def _choose_precision(self) -> bool:
-        wanted = self.recipe.optimisation.precision
+    def _rounded_steps(self) -> int:
+        """How many steps are in bfloat16: none, all, or all but the last."""
+        wanted, steps = self.recipe.optimisation.precision, self.recipe.iterations
         if wanted == "float32":
-            return False
+            return 0
         wrong = wrong_in_bfloat16(self.network)
         if wanted == "bfloat16":
             if wrong:
@@ -158,11 +153,11 @@ class Trainer:
                     f"this machine's PyTorch computes the gradient of {wrong} wrongly in bfloat16; "
                     "use optimisation.precision = 'float32'"
                 )
-            return True
+            return steps
         random = self.generator.get_state()
         faster = not wrong and bfloat16_is_faster(self.network, self._try)
         self.generator.set_state(random)
-        return self.team.agree(faster, self.device)
+        return steps - math.ceil(_FINISH * steps) if self.team.agree(faster, self.device) else 0
 
     def _try(self, bfloat16: bool) -> None:
         self._backward(bfloat16).item()  # a GPU must have done it before the clock is read
