@@ -40,6 +40,7 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "mspn, pixel attention": ("mspn", {**MSPN, "attention": "pixel"}),
     "mspn, large kernel": ("mspn", {**MSPN, "attention": "large"}),
     "mspn 32 x 8": ("mspn", {"channels": 32, "blocks": 8}),
+    "mspn, each block twice": ("mspn", {**MSPN, "passes": 2}),
     "bsrn": ("bsrn", {}),
     "rfdn": ("rfdn", {}),
 }

@@ -25,7 +25,12 @@ FROM_AN_EARLIER_RUN = {
     "rlfn-x4": "rlfn-third-x2",
 }
 """Recipes that started before the weights they name were trained further: recipe to the run that they started from."""
-FOLDERS = {"train_photos": "PHOTOS", "train_wide": "WIDE", "train_microscopy": "MICROSCOPY"}
+FOLDERS = {
+    "train_photos": "PHOTOS",
+    "train_wide": "WIDE",
+    "train_leaves": "LEAVES",
+    "train_microscopy": "MICROSCOPY",
+}
 
 Recipes = dict[str, dict[str, Any]]
 

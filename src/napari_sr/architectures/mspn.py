@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sr.architectures._state import count
 from napari_sr.architectures.blocks import BSConvU
 from napari_sr.architectures.registry import Architecture, register
 
@@ -134,6 +135,10 @@ class PerceptualBlock(nn.Module):
         A blueprint separable convolution beside each of the three.
     plain : bool
         Without the blueprint convolutions where both see the same window, for they were merged.
+    passes : int
+        How often the block is applied, each time to what it made before: depth and sight without further kernels.
+        If more than once, what a pass adds is scaled by gains of its own, at the start one over the passes. A network
+        that was trained with one pass so goes on with more from nearly the same function, in finer steps.
     """
 
     def __init__(
@@ -143,6 +148,7 @@ class PerceptualBlock(nn.Module):
         dilated: Dilated = "narrow",
         blueprint: bool = False,
         plain: bool = False,
+        passes: int = 1,
     ) -> None:
         super().__init__()
         steps = DILATIONS if dilated == "full" else (1, 1, 1)
@@ -153,9 +159,21 @@ class PerceptualBlock(nn.Module):
         self.fuse = nn.Conv2d(channels, channels, 1)
         self.attention = attention
         self.attend = _attention(attention, channels)
+        self.gains = nn.ParameterList(
+            torch.full((channels, 1, 1), 1 / passes) for _ in range(passes if passes > 1 else 0)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
+        if not self.gains:
+            return x + self._change(x)
+        for gain in self.gains:
+            change = self._change(x)
+            x = x + gain.to(change.dtype) * change
+        return x
+
+    def _change(self, x: Tensor) -> Tensor:
+        """What one pass adds."""
         y = x
         for step, conv in enumerate(self.steps):
             near = conv(y)
@@ -167,8 +185,8 @@ class PerceptualBlock(nn.Module):
             y = y + self.wide(x)
         if self.attention == "free":
             weighed: Tensor = (x + y) * (torch.sigmoid(y) - 0.5)
-            return weighed
-        out: Tensor = x + self.attend(y)
+            return weighed - x
+        out: Tensor = self.attend(y)
         return out
 
     def merge_into(self, plain: PerceptualBlock) -> None:
@@ -201,6 +219,8 @@ class MSPN(nn.Module):
         See `PerceptualBlock`.
     blueprint, plain : bool
         See `PerceptualBlock`.
+    passes : int
+        See `PerceptualBlock`.
     """
 
     def __init__(
@@ -213,6 +233,7 @@ class MSPN(nn.Module):
         dilated: Dilated = "narrow",
         blueprint: bool = False,
         plain: bool = False,
+        passes: int = 1,
     ) -> None:
         super().__init__()
         self.scale, self.in_channels, self.plain = scale, in_channels, plain
@@ -223,10 +244,12 @@ class MSPN(nn.Module):
             "attention": attention,
             "dilated": dilated,
             "blueprint": blueprint,
+            "passes": passes,
         }
         self.head = nn.Conv2d(in_channels, channels, 3, padding=1)
         self.blocks = nn.ModuleList(
-            PerceptualBlock(channels, attention, dilated, blueprint, plain) for _ in range(blocks)
+            PerceptualBlock(channels, attention, dilated, blueprint, plain, passes)
+            for _ in range(blocks)
         )
         self.concat = nn.Conv2d(channels * blocks, channels, 1)
         self.tail = nn.Conv2d(channels, channels, 3, padding=1)
@@ -291,6 +314,7 @@ def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
         "dilated": "narrow" if "blocks.0.wide.up.weight" in state else "full",
         "blueprint": "blocks.0.blueprint.1.pw.weight" in state,
         "plain": "blocks.0.blueprint.0.pw.weight" not in state,
+        "passes": max(count(state, "blocks.0.gains.{}", first=0), 1),
     }
 
 
