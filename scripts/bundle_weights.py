@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ def enter(model: str, entry: dict[str, Any]) -> None:
     for row in sorted([*others, entry], key=lambda row: row["scale"]):
         tables.append(tomlkit.item(row))
     card["checkpoint"] = tables
-    path.write_text(tomlkit.dumps(catalog), encoding="utf-8")
+    # tomlkit adds an empty line before each checkpoint every time
+    text = re.sub(r"\n{3,}", "\n\n", tomlkit.dumps(catalog))
+    path.write_text(text, encoding="utf-8")
 
 
 def new_card(model: str) -> Any:
