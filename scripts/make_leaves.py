@@ -2,8 +2,9 @@
 
     python scripts/make_leaves.py PHOTOS OUT
 
-PHOTOS is the folder of tiles that TRAINING.md names; colours and textures are taken from them. OUT gets 320 tiles,
-the same ones every time. Photographs seldom have as many sharp edges as what people test upscaling with.
+PHOTOS is the folder of tiles that TRAINING.md names; colours and textures are taken from them. OUT, which may hold
+the tiles of `gather_tiles.py` already, gets 320 tiles, the same ones every time. Photographs seldom have as many
+sharp edges as what people test upscaling with.
 
 A. B. Lee, D. Mumford, J. Huang, Occlusion models for natural images, IJCV 2001; R. Achddou, Y. Gousseau, S. Ladjal,
 Fully synthetic training for image restoration tasks, Computer Vision and Image Understanding 2023.
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from gather_tiles import SIDE
 
 from napari_sr.evaluation import read_rgb
 from napari_sr.training._dataset import image_paths
@@ -31,14 +33,15 @@ if TYPE_CHECKING:
     Colour = tuple[float, float, float]
 
 COUNT = 320
-SIDE = 384
 OVER = 3
 """Tiles are drawn so many times as large, and reduced by area: edges are as a sensor sees them."""
 BIG = SIDE * OVER
 LARGEST = 120 * OVER
 """Radius of a shape."""
+SEEN = 30 * OVER
+"""Radius beyond which a shape shows a texture rather than a colour."""
 CURVES, TEXTS, STRIPES, TEXTURES = 0.24, 0.3, 0.42, 0.68
-"""Shares of what is drawn, added up; the rest are shapes of one colour."""
+"""Shares of what is drawn, added up; the rest, and small ones of the last, are shapes of one colour."""
 
 
 def outline(rng: Generator, centre: Points, radius: float) -> NDArray[np.int32]:
@@ -115,7 +118,11 @@ class Canvas:
     """
 
     def __init__(self, rng: Generator, textures: list[Pixels]) -> None:
-        self.rng, self.textures = rng, textures
+        self.rng = rng
+        self.textures = [
+            (each, cv2.resize(each, (BIG, BIG), interpolation=cv2.INTER_CUBIC).astype(np.uint8))
+            for each in textures
+        ]
         self.image = np.zeros((BIG, BIG, 3), np.uint8)
         self.image[:] = any_pixel(rng, textures[0])
 
@@ -123,7 +130,7 @@ class Canvas:
         """Cover what is there by one shape."""
         rng = self.rng
         centre = rng.uniform(-0.1 * BIG, 1.1 * BIG, 2)
-        texture = self.textures[rng.integers(3)]
+        texture, large = self.textures[rng.integers(3)]
         paint = colour(rng, texture)
         kind = rng.uniform()
         if kind < CURVES:
@@ -133,8 +140,8 @@ class Canvas:
             self._text(centre, radius, paint)
         elif kind < STRIPES:
             self._stripes(centre, radius, paint, texture)
-        elif kind < TEXTURES:
-            self._textured(centre, radius, paint, texture)
+        elif kind < TEXTURES and radius > SEEN:
+            self._textured(centre, radius, large)
         else:
             cv2.fillPoly(self.image, [outline(rng, centre, radius)], paint)
 
@@ -158,27 +165,19 @@ class Canvas:
             return
         part, mask, (top, left) = found
         y, x = np.mgrid[top : top + mask.shape[0], left : left + mask.shape[1]]
-        turn, period, bend = (
-            rng.uniform(0, np.pi),
-            rng.uniform(3, 14) * OVER,
-            rng.normal(0, 1 / BIG),
-        )
+        turn, period = rng.uniform(0, np.pi), rng.uniform(3, 14) * OVER
+        bend = rng.normal(0, 1 / BIG)
         curved = bend * (x - centre[0]) * (y - centre[1])
         phase = (x * np.cos(turn) + y * np.sin(turn) + curved) / period
         stripe = (phase % 1) < rng.uniform(0.3, 0.7)
         part[mask & stripe] = paint
         part[mask & ~stripe] = any_pixel(rng, texture)
 
-    def _textured(self, centre: Points, radius: float, paint: Colour, texture: Pixels) -> None:
-        points = outline(self.rng, centre, radius)
-        found = self._part(points)
+    def _textured(self, centre: Points, radius: float, large: Pixels) -> None:
+        found = self._part(outline(self.rng, centre, radius))
         if found is None:
             return
         part, mask, _ = found
-        if radius <= 30 * OVER:  # a texture would not be seen
-            cv2.fillPoly(self.image, [points], paint)
-            return
-        large = cv2.resize(texture, (BIG, BIG), interpolation=cv2.INTER_CUBIC)
         y, x = (int(self.rng.integers(0, BIG - side + 1)) for side in mask.shape)
         part[mask] = large[y : y + mask.shape[0], x : x + mask.shape[1]][mask]
 
@@ -209,8 +208,10 @@ def leaves(seed: int, tiles: list[Path]) -> Pixels:
 
 def main(photos: Path, out: Path) -> None:
     """Make them all."""
-    out.mkdir(parents=True, exist_ok=True)
     tiles = image_paths(photos)
+    if not tiles:
+        raise SystemExit(f"{photos} holds no images: name the folder of photographs")
+    out.mkdir(parents=True, exist_ok=True)
     for seed in range(COUNT):
         cv2.imwrite(str(out / f"yl_{seed:03d}.png"), leaves(seed, tiles)[..., ::-1])
     print(f"{COUNT} tiles in {out}")

@@ -21,6 +21,12 @@ def photos(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module", params=range(6))
+def leaves(request, photos):
+    """A tile, one after the other."""
+    return make_leaves.leaves(request.param, make_leaves.image_paths(photos))
+
+
 def sharpest(tile):
     """The 99th percentile of differences between neighbours."""
     return np.percentile(np.abs(np.diff(tile.astype(float), axis=1)), 99)
@@ -35,19 +41,16 @@ def test_the_same_seed_gives_the_same_tile_and_another_another(photos):
     assert not np.array_equal(first, make_leaves.leaves(1, tiles))
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_has_edges_that_its_textures_have_not(photos, seed):
-    tiles = make_leaves.image_paths(photos)
-    assert sharpest(make_leaves.leaves(seed, tiles)) > 10 * sharpest(cv2.imread(str(tiles[0])))
+def test_has_edges_that_its_textures_have_not(photos, leaves):
+    smooth = cv2.imread(str(make_leaves.image_paths(photos)[0]))
+    assert sharpest(leaves) > 10 * sharpest(smooth)
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_hardly_any_of_the_ground_is_left(photos, seed):
+def test_hardly_any_of_the_ground_is_left(leaves):
     """Leaves cover each other; a tile of ground with a few specks would teach little."""
-    tile = make_leaves.leaves(seed, make_leaves.image_paths(photos))
-    colours, counts = np.unique(tile.reshape(-1, 3), axis=0, return_counts=True)
+    colours, counts = np.unique(leaves.reshape(-1, 3), axis=0, return_counts=True)
     assert len(colours) > 1000
-    assert counts.max() < tile[..., 0].size / 2
+    assert counts.max() < leaves[..., 0].size / 2
 
 
 def test_a_shape_off_the_tile_changes_nothing():
@@ -66,3 +69,9 @@ def test_main_writes_all_tiles_and_no_others(photos, tmp_path, monkeypatch, caps
     written = cv2.imread(str(tmp_path / "out/yl_001.png"))[..., ::-1]
     assert np.array_equal(written, make_leaves.leaves(1, make_leaves.image_paths(photos)))
     assert "2 tiles" in capsys.readouterr().out
+
+
+def test_a_folder_without_images_is_one_line_and_makes_nothing(tmp_path):
+    with pytest.raises(SystemExit, match="holds no images"):
+        make_leaves.main(tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
