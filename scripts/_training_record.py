@@ -18,6 +18,9 @@ RECIPES = ROOT / "src/napari_sr/training/recipes"
 ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
 FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
+    "mspn-x3": "mspn-x2",
+    "mspn-x4": "mspn-x2",
+    "mspn-microscopy-x2": "mspn-x2",
     "mspn-microscopy-x4": "mspn-x4",
     "bsrn-x4": "bsrn-x2",
     "reprfn-x4": "reprfn-x2",
@@ -25,6 +28,8 @@ FROM_AN_EARLIER_RUN = {
     "rlfn-x4": "rlfn-third-x2",
 }
 """Recipes that started before the weights they name were trained further: recipe to the run that they started from."""
+ON_A_GPU = {"mspn-second-x2", "mspn-fourth-x4"}
+"""Recipes of large batches, for which a processor would take days."""
 FOLDERS = {
     "train_photos": "PHOTOS",
     "train_wide": "WIDE",
@@ -70,6 +75,8 @@ def command(name: str, recipes: Recipes) -> str:
     if (before := _before(name, recipes)) is not None:
         parts.append(f"--init runs/{before}/{recipe['model']['init']}")
     teachers = recipe.get("distillation", {}).get("teachers", ())
+    if name in ON_A_GPU:
+        parts.append("--device cuda")
     # Ids of the catalog serve as the recipe has them; files lie elsewhere on each machine.
     if any(Path(each).suffix for each in teachers):
         parts += [f"--teacher {_teacher(each)}" for each in teachers]

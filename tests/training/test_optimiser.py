@@ -91,3 +91,17 @@ def test_gradients_without_eigenvectors_are_an_error_in_words():
     network.weight.grad = torch.full_like(network.weight, torch.nan)
     with pytest.raises(RecipeError, match="not finite"):
         Optimiser(network, SOAP).step(1e-3)
+
+
+@pytest.mark.parametrize(("frequency", "times"), [(2, 3), (5, 1)])
+def test_eigenvectors_are_made_anew_as_often_as_asked_for(monkeypatch, frequency, times):
+    made, qr = [], torch.linalg.qr
+    monkeypatch.setattr(torch.linalg, "qr", lambda m: made.append(m.shape) or qr(m))
+    network = nn.Linear(3, 2, bias=False)
+    options = OptimisationRecipe(optimiser="soap", precondition_frequency=frequency)
+    optimiser = Optimiser(network, options)
+    for _ in range(8):
+        network.zero_grad()
+        network(torch.randn(4, 3)).square().sum().backward()
+        optimiser.step(1e-3)
+    assert made == [(2, 2), (3, 3)] * times

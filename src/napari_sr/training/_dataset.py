@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -17,12 +20,15 @@ from napari_sr.training._pixels import Corners, PixelStore, most_detailed, rando
 from napari_sr.training._team import ALONE, Team
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_sr.training._recipe import Colour, Recipe, Stage
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -77,7 +83,7 @@ class TrainingData:
         if not images:
             raise RecipeError("there are no images to train on: data.train names an empty folder")
         self.scale, self.colour, self.degradation = scale, colour, degradation
-        pairs = [_shrink(image, scale, colour) for image in images]
+        pairs = _each(lambda image: _shrink(image, scale, colour), images)
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
         self.taught: PixelStore | None = None
@@ -118,6 +124,19 @@ class TrainingData:
         small, large = self.degradation(large, team.own(generator))
         return Batch(_inner(small, margin), _inner(large, margin * self.scale))
 
+    def to(self, device: torch.device) -> None:
+        """Move the pixels to a GPU, from where batches are drawn in no time; no more of them than it has room for.
+
+        What is degraded is drawn from main memory, for noise comes from there.
+        """
+        if device.type != "cuda" or self.degradation is not None:
+            return
+        with contextlib.suppress(torch.OutOfMemoryError):
+            for name in ("small", "large", "taught"):
+                store: PixelStore | None = getattr(self, name)
+                if store is not None:
+                    setattr(self, name, store.with_pixels(store.pixels.to(device)))
+
     def pairs(self) -> list[Pair]:
         """Every whole image, for validation; degraded, if they are, in the same way every time."""
         both = (
@@ -144,7 +163,7 @@ class TrainingData:
         values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
         if self.colour != "Y":
             return values
-        luma = bt601_luma(values.permute(0, 2, 3, 1).numpy())
+        luma = bt601_luma(values.permute(0, 2, 3, 1).cpu().numpy())
         return torch.from_numpy(luma)[:, None]
 
 
@@ -158,7 +177,7 @@ def read_images(folder: Path, colour: Colour) -> list[NDArray[np.generic]]:
     """
     if not folder.is_dir():
         raise RecipeError(f"data.train: {folder} is not a folder; pass --data FOLDER")
-    return [_read(path, colour) for path in image_paths(folder)]
+    return _each(lambda path: _read(path, colour), image_paths(folder))
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -192,14 +211,22 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     held = held_out_places(len(images), recipe.data.held_out)
     scale, colour = recipe.model.scale, recipe.model.colour
     degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
-    seen = [im for i, im in enumerate(images) if i not in held]
-    seen += [_reduced(im, factor) for factor in recipe.data.reductions for im in seen]
+    whole = [im for i, im in enumerate(images) if i not in held]
+    seen = list(whole)
+    for factor in recipe.data.reductions:
+        seen += _each(partial(_reduced, factor=factor), whole)
     train = TrainingData(seen, scale, colour, degradation)
     for stage in recipe.stage:  # now, and not when its turn comes
         train.check(stage)
     # Without room for a split, the images themselves tell at least whether it learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
     return train, TrainingData(tests, scale, colour, degradation)
+
+
+def _each(change: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """What becomes of each, in order, on all processors: decoding and resizing leave Python's lock alone."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(change, items))
 
 
 def _reduced(image: NDArray[np.generic], factor: float) -> NDArray[np.generic]:

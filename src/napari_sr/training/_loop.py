@@ -77,6 +77,7 @@ def training_steps(
     data, held_out = load_data(recipe)
     if recipe.distillation.active:
         yield from _taught(recipe, data, folder, where, team)
+    data.to(where)
     trainer = Trainer(recipe, data, held_out, where, team)
     if resume:
         trainer.load_state_dict(run.load_state())

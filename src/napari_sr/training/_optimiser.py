@@ -30,7 +30,7 @@ class Optimiser:
     network : nn.Module
         What is trained; its parameters must stay the same tensors.
     options : OptimisationRecipe
-        ``optimiser`` and ``betas``.
+        ``optimiser``, ``betas`` and ``precondition_frequency``.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class Optimiser:
             adam = torch.optim.Adam(vectors, lr=0.0, betas=options.betas, fused=True)
             self._parts.append((adam, _VECTORS_RATE if self._kernels else 1.0))
         if self._matrices:
-            self._parts.append((_soap(self._matrices), 1.0))
+            self._parts.append((_soap(self._matrices, options.precondition_frequency), 1.0))
 
     def step(self, rate: float) -> None:
         """Move the weights against their gradients.
@@ -98,7 +98,7 @@ def _is_matrix(parameter: Tensor) -> bool:
     return parameter.ndim > 1 and min(len(parameter), parameter.numel() // len(parameter)) > 1
 
 
-def _soap(matrices: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _soap(matrices: list[nn.Parameter], frequency: int) -> torch.optim.Optimizer:
     try:
         from pytorch_optimizer import SOAP
     except ImportError as error:
@@ -106,6 +106,6 @@ def _soap(matrices: list[nn.Parameter]) -> torch.optim.Optimizer:
             "optimisation.optimiser = 'soap' needs pytorch-optimizer: pip install 'napari-sr[training]'"
         ) from error
     optimiser: torch.optim.Optimizer = SOAP(
-        matrices, lr=0.0, betas=_SOAP_BETAS, weight_decay=0.0, precondition_frequency=10
+        matrices, lr=0.0, betas=_SOAP_BETAS, weight_decay=0.0, precondition_frequency=frequency
     )
     return optimiser

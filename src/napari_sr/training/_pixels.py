@@ -32,7 +32,7 @@ class Corners:
 
 
 class PixelStore:
-    """Images end to end in one tensor.
+    """Images end to end in one tensor, in main memory or in a GPU's.
 
     Parameters
     ----------
@@ -79,19 +79,17 @@ class PixelStore:
             In the type of the store.
         """
         n = side * scale
-        flip_y, flip_x, swap = corners.turn.unbind(1)
-        along = torch.arange(n)
+        device = self.pixels.device
+        flip_y, flip_x, swap = corners.turn.to(device).unbind(1)
+        along = torch.arange(n, device=device)
         rows = torch.where(flip_y[:, None], n - 1 - along, along)[:, :, None]
         columns = torch.where(flip_x[:, None], n - 1 - along, along)[:, None, :]
         turned = swap[:, None, None]
-        y = torch.where(turned, columns, rows) + (corners.y * scale)[:, None, None]
-        x = torch.where(turned, rows, columns) + (corners.x * scale)[:, None, None]
-        at = (
-            self.offset[corners.image][:, None, None]
-            + y * self.width[corners.image][:, None, None]
-            + x
-        )
-        return self.pixels[at].permute(0, 3, 1, 2)
+        width = self.width[corners.image]
+        first = self.offset[corners.image] + corners.y * scale * width + corners.x * scale
+        first, width = (each.to(device)[:, None, None] for each in (first, width))
+        y, x = torch.where(turned, columns, rows), torch.where(turned, rows, columns)
+        return self.pixels[first + y * width + x].permute(0, 3, 1, 2)
 
 
 def random_corners(
@@ -140,5 +138,5 @@ def most_detailed(store: PixelStore, corners: Corners, side: int, candidates: in
     """
     pixels = store.patches(corners, side).float()
     down, along = (pixels.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
-    best = (down + along).view(-1, candidates).argmax(1)
+    best = (down + along).view(-1, candidates).argmax(1).cpu()
     return corners.some(torch.arange(len(best)) * candidates + best)

@@ -136,6 +136,8 @@ class OptimisationRecipe:
     """Weight of the spectral part of the ``+fft`` losses; the rest weighs ``1 - fft_weight``."""
     optimiser: Literal["adam", "soap"] = "adam"
     """``soap`` needs fewer steps, at a rate about three times Adam's, and the extra ``training``."""
+    precondition_frequency: int = 10
+    """Steps between SOAP's new eigenvectors. A GPU finds them slowly; it trains faster with fewer."""
     betas: tuple[float, float] = (0.9, 0.99)
     """Moments of Adam."""
     ema: float = 0.999
@@ -259,6 +261,8 @@ def _check(recipe: Recipe, where: str) -> None:
         raise RecipeError(
             f"{where}: teachers know no degradation; take out [degradation] or distillation.teachers"
         )
+    if recipe.optimisation.precondition_frequency < 1:
+        raise RecipeError(f"{where}: optimisation.precondition_frequency must be 1 or more")
     if recipe.model.scale < 1:
         raise RecipeError(f"{where}: model.scale must be 1 or more")
 

@@ -16,7 +16,12 @@ from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
 from napari_sr.training._average import WeightAverage
 from napari_sr.training._optimiser import Optimiser
-from napari_sr.training._precision import autocast, bfloat16_is_faster, wrong_in_bfloat16
+from napari_sr.training._precision import (
+    autocast,
+    bfloat16_is_faster,
+    convolving,
+    wrong_in_bfloat16,
+)
 from napari_sr.training._run import Entry
 from napari_sr.training._schedule import learning_rate
 from napari_sr.training._start import start_weights
@@ -134,11 +139,12 @@ class Trainer:
         stage = self.recipe.stage_at(self.iteration)
         batch = self.data.draw(stage, self.generator, self.team)
         small = batch.small.to(self.device, memory_format=torch.channels_last)
-        with autocast(self.device, bfloat16):
-            output = self.network(small)
-        loss = self._loss(output.float(), batch)
-        self.network.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        with convolving(self.device):
+            with autocast(self.device, bfloat16):
+                output = self.network(small)
+            loss = self._loss(output.float(), batch)
+            self.network.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
         return loss.detach()
 
     def _rounded_steps(self) -> int:
