@@ -43,6 +43,26 @@ def test_a_grey_network_starts_as_the_rgb_one_is_on_grey_images(tmp_path):
         torch.testing.assert_close(grey(x), wanted, atol=1e-5, rtol=0)
 
 
+def test_more_passes_start_as_fewer_ended_in_finer_steps(tmp_path):
+    """Where a block changes little, as a trained one does, the sum of the gains is what counts."""
+    torch.manual_seed(0)
+    few, many = (
+        registry.get("mspn").build(scale=2, channels=8, blocks=2, passes=n) for n in (2, 3)
+    )
+    with torch.no_grad():
+        for block in few.blocks:
+            block.fuse.weight *= 0.01
+            block.gains[0].fill_(0.3)
+            block.gains[1].fill_(0.9)
+    save_file(few.state_dict(), tmp_path / "few.safetensors")
+    start_weights(many, tmp_path / "few.safetensors")
+    for block in many.blocks:
+        means = [float(gain.detach().mean()) for gain in block.gains]
+        assert means == pytest.approx([0.2, 0.4, 0.6])
+    x = torch.rand(1, 3, 12, 13)
+    assert (many(x) - few(x)).abs().mean() < 0.01 * (few(x) - x.mean()).abs().mean()
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [

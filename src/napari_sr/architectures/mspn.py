@@ -270,6 +270,29 @@ class MSPN(nn.Module):
         out: Tensor = self.upsampler(deep) + skip
         return out
 
+    def grown_from(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Weights to start from where a network with fewer passes ended, as nearly the same function.
+
+        Parameters
+        ----------
+        state : mapping
+            Weights of a network with at most as many passes.
+
+        Returns
+        -------
+        dict
+            The same weights, the gains spread over the passes of this network.
+        """
+        grown = dict(state)
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, PerceptualBlock)
+            name = f"blocks.{i}.gains.{{}}"
+            old = [state[name.format(k)] for k in range(count(state, name, first=0))]
+            if 1 < len(old) < len(block.gains):
+                gains = _spread(torch.stack(old).float(), len(block.gains))
+                grown |= {name.format(k): gain for k, gain in enumerate(gains)}
+        return grown
+
     @torch.no_grad()
     def merged(self) -> MSPN:
         """The same function with the mergeable branches merged, exact to rounding, borders included."""
@@ -289,6 +312,13 @@ def _near_identity(channels: int, dilation: int) -> nn.Conv2d:
     with torch.no_grad():
         conv.weight[:, :, 1, 1] += torch.eye(channels)
     return conv
+
+
+def _spread(gains: Tensor, passes: int) -> Tensor:
+    """Gains (passes, C, 1, 1) for more passes: the same course and sum, as an equation is solved in finer steps."""
+    course = gains.flatten(1).T[:, None]
+    finer = F.interpolate(course, passes, mode="linear", align_corners=True)
+    return finer[:, 0].T[..., None, None] * (len(gains) / passes)
 
 
 def _attention(name: Attention, channels: int) -> nn.Module:

@@ -52,6 +52,8 @@ def start_weights(network: nn.Module, path: Path) -> int:
         )
     if not state.keys() <= own.keys():
         state = _merged(state, own)
+    grow = getattr(network, "grown_from", None)
+    state = grow(state) if callable(grow) else state
     state = {k: _grey(v, own[k]) for k, v in state.items() if k in own}
     fitting = {k: v for k, v in state.items() if own[k].shape == v.shape}
     if not fitting:
