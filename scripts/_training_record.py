@@ -29,7 +29,7 @@ FROM_AN_EARLIER_RUN = {
 }
 """Recipes that started before the weights they name were trained further: recipe to the run that they started from."""
 ON_A_GPU = {"mspn-second-x2", "mspn-fourth-x4"}
-"""Recipes of large batches, for which a processor would take days."""
+"""Recipes of large batches: minutes there, many hours on a processor."""
 FOLDERS = {
     "train_photos": "PHOTOS",
     "train_wide": "WIDE",
