@@ -19,7 +19,6 @@ ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
 FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
     "mspn-x3": "mspn-x2",
-    "mspn-x4": "mspn-x2",
     "mspn-microscopy-x2": "mspn-x2",
     "mspn-microscopy-x4": "mspn-x4",
     "bsrn-x4": "bsrn-x2",
