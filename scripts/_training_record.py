@@ -73,9 +73,9 @@ def command(name: str, recipes: Recipes) -> str:
     parts = [f"napari-sr train {name} -o runs/{name} --data {FOLDERS.get(data, data)}"]
     if (before := _before(name, recipes)) is not None:
         parts.append(f"--init runs/{before}/{recipe['model']['init']}")
-    teachers = recipe.get("distillation", {}).get("teachers", ())
     if name in ON_A_GPU:
         parts.append("--device cuda")
+    teachers = recipe.get("distillation", {}).get("teachers", ())
     # Ids of the catalog serve as the recipe has them; files lie elsewhere on each machine.
     if any(Path(each).suffix for each in teachers):
         parts += [f"--teacher {_teacher(each)}" for each in teachers]

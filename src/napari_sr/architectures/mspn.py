@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from napari_sr.architectures._attention import Attention, make_attention
 from napari_sr.architectures._state import count
 from napari_sr.architectures.blocks import BSConvU
 from napari_sr.architectures.registry import Architecture, register
@@ -24,7 +25,6 @@ from napari_sr.architectures.registry import Architecture, register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Attention = Literal["none", "free", "pixel", "large"]
 Dilated = Literal["narrow", "full", "none"]
 
 DILATIONS = (1, 2, 2)
@@ -39,59 +39,6 @@ _SLOPE = 0.05
 
 def _act(x: Tensor) -> Tensor:
     return F.leaky_relu(x, _SLOPE)
-
-
-class PixelAttention(nn.Module):
-    """A weight in (0, 1) for every value, out of its own pixel.
-
-    Parameters
-    ----------
-    channels : int
-        Of the input and the output.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.gate = nn.Conv2d(channels, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, H, W)`` to the same shape."""
-        return x * torch.sigmoid(self.gate(x))
-
-
-class LargeKernelAttention(nn.Module):
-    """A weight in (0, 2) for every value, out of a bounded window of 17x17 pixels; close to 1 at the start.
-
-    A network that was trained without it can go on with it, for at first it changes nearly nothing.
-
-    Parameters
-    ----------
-    channels : int
-        Of the input and the output.
-
-    References
-    ----------
-    C. Xie et al., Large kernel distillation network for efficient single image super-resolution, CVPR workshops 2023.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.near = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
-        self.far = _ChannelsFirst(channels, channels, 5, padding=6, dilation=3, groups=channels)
-        self.mix = nn.Conv2d(channels, channels, 1)
-        for each in self.mix.parameters():
-            nn.init.normal_(each, std=1e-3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, H, W)`` to the same shape."""
-        return x * (2 * torch.sigmoid(self.mix(self.far(self.near(x)))))
-
-
-class _ChannelsFirst(nn.Conv2d):
-    """Computed in channels-first layout: in the other, PyTorch 2.13 gets gradients of dilated depthwise ones wrong."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.contiguous())
 
 
 class DilatedCombination(nn.Module):
@@ -158,7 +105,7 @@ class PerceptualBlock(nn.Module):
         self.wide = DilatedCombination(channels) if dilated == "narrow" else None
         self.fuse = nn.Conv2d(channels, channels, 1)
         self.attention = attention
-        self.attend = _attention(attention, channels)
+        self.attend = make_attention(attention, channels)
         self.gains = nn.ParameterList(
             torch.full((channels, 1, 1), 1 / passes) for _ in range(passes if passes > 1 else 0)
         )
@@ -319,14 +266,6 @@ def _spread(gains: Tensor, passes: int) -> Tensor:
     course = gains.flatten(1).T[:, None]
     finer = F.interpolate(course, passes, mode="linear", align_corners=True)
     return finer[:, 0].T[..., None, None] * (len(gains) / passes)
-
-
-def _attention(name: Attention, channels: int) -> nn.Module:
-    if name == "pixel":
-        return PixelAttention(channels)
-    if name == "large":
-        return LargeKernelAttention(channels)
-    return nn.Identity()
 
 
 def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 import cv2
@@ -83,7 +84,7 @@ class TrainingData:
         if not images:
             raise RecipeError("there are no images to train on: data.train names an empty folder")
         self.scale, self.colour, self.degradation = scale, colour, degradation
-        pairs = _each(lambda image: _shrink(image, scale, colour), images)
+        pairs = _each(partial(_shrink, scale=scale, colour=colour), images)
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
         self.taught: PixelStore | None = None
@@ -177,7 +178,7 @@ def read_images(folder: Path, colour: Colour) -> list[NDArray[np.generic]]:
     """
     if not folder.is_dir():
         raise RecipeError(f"data.train: {folder} is not a folder; pass --data FOLDER")
-    return _each(lambda path: _read(path, colour), image_paths(folder))
+    return _each(partial(_read, colour=colour), image_paths(folder))
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -212,9 +213,8 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     scale, colour = recipe.model.scale, recipe.model.colour
     degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
     whole = [im for i, im in enumerate(images) if i not in held]
-    seen = list(whole)
-    for factor in recipe.data.reductions:
-        seen += _each(partial(_reduced, factor=factor), whole)
+    reduced = [_each(partial(_reduced, factor=factor), whole) for factor in recipe.data.reductions]
+    seen = [*whole, *chain.from_iterable(reduced)]
     train = TrainingData(seen, scale, colour, degradation)
     for stage in recipe.stage:  # now, and not when its turn comes
         train.check(stage)
