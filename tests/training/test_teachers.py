@@ -134,7 +134,7 @@ def test_what_was_taught_is_kept_and_taken_again(workspace):
     assert [path.name for path in (workspace / "taught").iterdir()] == ["once.safetensors"]
 
 
-@pytest.mark.parametrize("change", ["image", "teacher", "ensemble", "damage"])
+@pytest.mark.parametrize("change", ["image", "teacher", "ensemble", "precision", "damage"])
 def test_what_was_taught_of_others_is_not_taken(workspace, change):
     table = 'teachers = ["esr-tm"]'
     taught_data(taught_recipe(workspace, table), workspace / "run")
@@ -144,6 +144,8 @@ def test_what_was_taught_of_others_is_not_taken(workspace, change):
         table = 'teachers = ["bicubic"]'
     elif change == "ensemble":
         table += "\nensemble = true"
+    elif change == "precision":
+        table += '\nprecision = "bfloat16"'
     else:
         path = workspace / "run/taught.safetensors"
         path.write_bytes(path.read_bytes()[:1000])
@@ -152,6 +154,16 @@ def test_what_was_taught_of_others_is_not_taken(workspace, change):
     fresh, _ = taught_data(recipe, workspace / "fresh")
     assert lessons
     assert torch.equal(data.taught.pixels, fresh.taught.pixels)
+
+
+def test_bfloat16_teaches_nearly_the_same(workspace):
+    table = 'teachers = ["esr-tm"]'
+    full, _ = taught_data(taught_recipe(workspace, table), workspace / "full")
+    table += '\nprecision = "bfloat16"'
+    half, _ = taught_data(taught_recipe(workspace, table), workspace / "half")
+    difference = (full.taught.pixels.float() - half.taught.pixels.float()).abs()
+    assert 0 < difference.mean() < 0.5  # of 255: other numbers, the same image
+    assert difference.max() <= 8
 
 
 def test_the_ensemble_is_the_mean_of_eight_ways(workspace):

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import torch
+from torch.backends import cudnn
 
 from napari_sr.errors import DeviceError
 
@@ -59,6 +60,17 @@ def bfloat16_is_safe(plan: Plan) -> bool:
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
     """Context in which convolutions run in a precision; sums of an image and a correction stay in float32."""
-    if precision == "float32":
-        return nullcontext()
-    return torch.autocast(device.partition(":")[0], dtype=_TYPES[precision])
+    if precision != "float32":
+        return torch.autocast(device.partition(":")[0], dtype=_TYPES[precision])
+    return _full_float32() if device.startswith("cuda") else nullcontext()
+
+
+def _full_float32() -> AbstractContextManager[object]:
+    """Graphics cards round to TensorFloat-32, of ten bits, unless told otherwise: too few for images of sixteen."""
+    return cudnn.flags(
+        enabled=cudnn.enabled,
+        benchmark=cudnn.benchmark,
+        benchmark_limit=None,
+        deterministic=cudnn.deterministic,
+        allow_tf32=False,
+    )

@@ -87,6 +87,8 @@ class DistillationRecipe:
     """Of the loss against the teachers' image; that against the true image weighs ``1 - weight``."""
     ensemble: bool = False
     """Average each teacher over the eight flips and turns: better images, in eight times the time."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """That the teachers run in; bfloat16 is quicker where the processor has instructions for it."""
     cache: str = ""
     """File that keeps the teachers' images, for several runs; empty: one in the folder of the run."""
 

@@ -55,7 +55,7 @@ def taught_key(recipe: Recipe, teachers: Sequence[Model], small: PixelStore) -> 
     Parameters
     ----------
     recipe : Recipe
-        Its scale and ``distillation.ensemble`` count.
+        Its scale, ``distillation.ensemble`` and ``distillation.precision`` count.
     teachers : sequence of Model
         Their weights, value ranges and colours count, not their names.
     small : PixelStore
@@ -73,6 +73,8 @@ def taught_key(recipe: Recipe, teachers: Sequence[Model], small: PixelStore) -> 
         "sizes": [small.height.tolist(), small.width.tolist()],
         "type": str(small.pixels.dtype),
     }
+    if recipe.distillation.precision != "float32":  # files from before it could be chosen stay good
+        facts["precision"] = recipe.distillation.precision
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     digest.update(small.pixels.numpy().data)
     return digest.hexdigest()

@@ -1,8 +1,8 @@
 """Teachers: finished networks whose images a network is trained towards, beside the true ones.
 
 A small network cannot learn what only the true image knows; what a large one makes of the same small image it can.
-Each teacher sees every training image once, before the first step, whole and in float32. One of a larger scale than
-the recipe's is reduced as any upscaling is.
+Each teacher sees every training image once, before the first step, and whole. One of a larger scale than the recipe's
+is reduced as any upscaling is.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _enlarge(
         teacher,
         "YX" if grey else "YXS",
         device,
-        "float32",
+        recipe.distillation.precision,
         tile=None if image.shape[0] * image.shape[1] <= _WHOLE else "auto",
         ensemble=recipe.distillation.ensemble,
         intensity_range=(0.0, 1.0),

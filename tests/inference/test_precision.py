@@ -1,0 +1,27 @@
+"""What is called float32 is float32 on every device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.backends import cudnn
+
+from napari_sr import upscale
+from napari_sr.inference._precision import autocast
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+def test_float32_is_not_tensorfloat32(device):
+    before = (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+    with autocast(device, "float32"):
+        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == before[:3]
+        assert not cudnn.allow_tf32
+    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_sixteen_bits_are_the_same_on_a_gpu():
+    image = np.random.default_rng(0).integers(0, 65535, (96, 80), dtype=np.uint16)
+    here, there = (upscale(image, 2, "mspn-microscopy", device=each) for each in ("cpu", "cuda"))
+    assert np.abs(here.astype(int) - there).max() <= 4
