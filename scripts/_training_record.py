@@ -15,7 +15,7 @@ from napari_sr.training._run import Entry
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "src/napari_sr/training/recipes"
-ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-")
+ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-", "seventh-")
 FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
     "mspn-x3": "mspn-x2",
