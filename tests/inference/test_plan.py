@@ -116,6 +116,16 @@ def test_tiles_are_as_large_as_is_cheapest(grey):
     assert with_tile(large, slow, PLENTY).tile == (128, 128)  # within two seconds
 
 
+def test_wide_halos_are_worth_some_waiting(grey):
+    small = plan((512, 512), 2, grey, dtype="uint8", measure=False)
+    wide, slow = dataclasses.replace(small, halo=65), cost(times=((1024, 0.035),))
+    chosen = with_tile(wide, slow, PLENTY)
+    assert 2 < slow.seconds(chosen.window[0] ** 2) <= 5
+    prompt = dataclasses.replace(wide, tile=(96, 96))
+    assert slow.seconds(prompt.window[0] ** 2) <= 2
+    assert prompt.n_tiles * prompt.window[0] ** 2 > 1.5 * chosen.n_tiles * chosen.window[0] ** 2
+
+
 def test_tiles_fit_into_their_share_of_memory(grey):
     large = plan((4000, 4000), 2, grey, dtype="uint8", measure=False)
     chosen = with_tile(large, cost(), 2_000_000)

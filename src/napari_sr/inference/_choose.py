@@ -22,6 +22,8 @@ _LAZY = 2.0**30
 """Bytes of main memory that tiles of an image take which is read and written in blocks, so as to need little."""
 _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
+_LONGEST, _WORTH = 5.0, 1.5
+"""Seconds that this may take, where it makes the whole run so many times quicker."""
 _NEAR = 1.15
 _BATCH = 64
 FAR = 72
@@ -68,7 +70,7 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
 
     Tiles of a network that sees everything anyway are as large as memory allows: whole images are exact, and
     the context around tiles is large. For the others a pixel is cheapest where caches hold the window, and halos cost
-    the less the larger the tile.
+    the less the larger the tile; small tiles in wide halos take several times as long as large ones.
     """
     wide = plan.statistics_layers > 0 or plan.alignment > 1 or plan.halo >= FAR
     fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
@@ -76,11 +78,11 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
         return next(_candidates(plan))
     if wide:
         return fitting[-1]
-    prompt = [each for each in fitting if _batch_seconds(each, cost) <= _PATIENCE]
-    totals = [each.n_tiles * _batch_seconds(each, cost) for each in prompt or fitting[:1]]
+    prompt = _prompt(fitting, cost)
+    totals = [_total_seconds(each, cost) for each in prompt]
     # Times are noisy; where they hardly differ, fewer tiles are better.
     near = [i for i, total in enumerate(totals) if total <= _NEAR * min(totals)]
-    return (prompt or fitting[:1])[near[-1]]
+    return prompt[near[-1]]
 
 
 def with_batch(plan: Plan, cost: Cost, budget: float) -> Plan:
@@ -112,6 +114,20 @@ def _candidates(plan: Plan) -> Iterator[Plan]:
             break
         yield replace(plan, tile=(min(side, height), min(side, width)))
     yield replace(plan, tile=(height, width))
+
+
+def _prompt(tiled: list[Plan], cost: Cost) -> list[Plan]:
+    """Those with a sign of life soon, or not quite so soon where the whole run gains by it; at least the first."""
+    later = [each for each in tiled if _batch_seconds(each, cost) <= _LONGEST] or tiled[:1]
+    soon = [each for each in later if _batch_seconds(each, cost) <= _PATIENCE]
+    if not soon:
+        return later
+    best, best_soon = (min(_total_seconds(each, cost) for each in some) for some in (later, soon))
+    return soon if best_soon <= _WORTH * best else later
+
+
+def _total_seconds(plan: Plan, cost: Cost) -> float:
+    return plan.n_tiles * _batch_seconds(plan, cost)
 
 
 def _memory(plan: Plan, cost: Cost) -> float:
