@@ -12,12 +12,23 @@ from napari_sr.inference._precision import autocast
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
-def test_float32_is_not_tensorfloat32(device):
-    before = (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32)
+@pytest.mark.parametrize("before", [True, False])
+def test_float32_is_not_tensorfloat32(device, before, monkeypatch):
+    monkeypatch.setattr(cudnn, "allow_tf32", before)
     with autocast(device, "float32"):
-        assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic) == before[:3]
         assert not cudnn.allow_tf32
-    assert (cudnn.enabled, cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32) == before
+    assert cudnn.allow_tf32 is before
+
+
+def test_it_stays_off_until_the_last_run_ends(monkeypatch):
+    monkeypatch.setattr(cudnn, "allow_tf32", True)
+    first, second = autocast("cuda", "float32"), autocast("cuda", "float32")
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert not cudnn.allow_tf32
+    second.__exit__(None, None, None)
+    assert cudnn.allow_tf32
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

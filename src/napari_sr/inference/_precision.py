@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -58,19 +59,35 @@ def bfloat16_is_safe(plan: Plan) -> bool:
     return plan.model.card.bfloat16_safe and plan.dtype.itemsize == 1 and _has_bfloat16(plan.device)
 
 
+class _FullFloat32:
+    """Graphics cards round to TensorFloat-32, of ten bits, unless told otherwise: too few for images of sixteen.
+
+    The switch is one for all threads: the first to enter turns it off, the last to leave puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before, cudnn.allow_tf32 = cudnn.allow_tf32, False
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                cudnn.allow_tf32 = self._before
+
+
+_full_float32 = _FullFloat32()
+
+
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
     """Context in which convolutions run in a precision; sums of an image and a correction stay in float32."""
     if precision != "float32":
         return torch.autocast(device.partition(":")[0], dtype=_TYPES[precision])
-    return _full_float32() if device.startswith("cuda") else nullcontext()
-
-
-def _full_float32() -> AbstractContextManager[object]:
-    """Graphics cards round to TensorFloat-32, of ten bits, unless told otherwise: too few for images of sixteen."""
-    return cudnn.flags(
-        enabled=cudnn.enabled,
-        benchmark=cudnn.benchmark,
-        benchmark_limit=None,
-        deterministic=cudnn.deterministic,
-        allow_tf32=False,
-    )
+    return _full_float32 if device.startswith("cuda") else nullcontext()
