@@ -7,11 +7,13 @@ import contextlib
 import pytest
 import torch
 from torch import nn
+from torch.backends import cudnn
 
 from napari_sr.architectures.mspn import MSPN
 from napari_sr.errors import RecipeError
+from napari_sr.inference._precision import autocast as running
 from napari_sr.training import _precision, train
-from napari_sr.training._precision import autocast, wrong_in_bfloat16
+from napari_sr.training._precision import autocast, convolving, wrong_in_bfloat16
 
 
 @pytest.fixture
@@ -103,3 +105,17 @@ def dilated_recipe(workspace, monkeypatch):
         path.write_text(text)
 
     return write
+
+
+def test_a_step_on_a_gpu_ends_beside_a_run_that_goes_on(monkeypatch):
+    monkeypatch.setattr(cudnn, "allow_tf32", True)
+    monkeypatch.setattr(cudnn, "benchmark", False)
+    run = running("cuda", "float32")
+    with convolving(torch.device("cuda")):
+        assert cudnn.benchmark
+        assert not cudnn.allow_tf32
+        run.__enter__()
+    assert not cudnn.benchmark
+    assert not cudnn.allow_tf32
+    run.__exit__(None, None, None)
+    assert cudnn.allow_tf32

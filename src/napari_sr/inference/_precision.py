@@ -83,11 +83,11 @@ class _FullFloat32:
                 cudnn.allow_tf32 = self._before
 
 
-_full_float32 = _FullFloat32()
+full_float32 = _FullFloat32()
 
 
 def autocast(device: str, precision: str) -> AbstractContextManager[object]:
     """Context in which convolutions run in a precision; sums of an image and a correction stay in float32."""
     if precision != "float32":
         return torch.autocast(device.partition(":")[0], dtype=_TYPES[precision])
-    return _full_float32 if device.startswith("cuda") else nullcontext()
+    return full_float32 if device.startswith("cuda") else nullcontext()

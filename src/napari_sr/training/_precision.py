@@ -10,23 +10,31 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.backends import cudnn
+
+from napari_sr.inference._precision import full_float32
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _TRIED_BATCH, _TRIED_SIDE = 2, 48
 _MOST_DISAGREEMENT = 0.1
 """Rounding makes 0.003 of it, a wrong gradient 0.4 or more."""
 
 
-def convolving(device: torch.device) -> AbstractContextManager[object]:
-    """Context in which a GPU takes the fastest convolution for patches of one size, and float32 is no less than that.
-
-    cuDNN rounds what is float32 to TensorFloat-32's ten bits unless it is told not to.
-    """
+@contextlib.contextmanager
+def convolving(device: torch.device) -> Iterator[None]:
+    """Context in which a GPU takes the fastest convolution for patches of one size, and float32 is float32."""
     if device.type != "cuda":
-        return contextlib.nullcontext()
-    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=False)
+        yield
+        return
+    before = cudnn.benchmark
+    with full_float32:
+        cudnn.benchmark = True
+        try:
+            yield
+        finally:
+            cudnn.benchmark = before
 
 
 def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[object]:
