@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from napari_sr.training import read_recipe
@@ -22,6 +23,28 @@ def test_reductions_add_smaller_copies_to_train_on_only(workspace):
     whole, half = more[0].pairs()[0].large, more[0].pairs()[len(held[0].pairs())].large
     expected = -(-whole.shape[-1] // 2)
     assert abs(half.shape[-1] - expected) <= 1
+
+
+def test_held_out_images_are_reduced_where_it_is_asked_for(workspace):
+    text = (workspace / "recipe.toml").read_text()
+    (workspace / "recipe.toml").write_text(
+        text.replace("held_out = 2", "held_out = 2\nreductions = [0.5]\nreduce_held_out = true")
+    )
+    sides = [
+        pair.large.shape[-1]
+        for pair in load_data(read_recipe(workspace / "recipe.toml"))[1].pairs()
+    ]
+    assert len(sides) == 4
+    assert [2 * side for side in sides[2:]] == pytest.approx(sides[:2], abs=2)
+
+
+@pytest.mark.parametrize(("evenly", "share"), [(False, 1 / 170), (True, 1 / 2)])
+def test_small_images_are_drawn_as_often_as_large_ones_where_it_is_asked_for(evenly, share):
+    """Patches of 16 pixels have 9 places in an image of 18 pixels, and 1,521 in one of 54."""
+    images = [np.full((side, side, 3), value, np.uint8) for side, value in ((36, 255), (108, 0))]
+    data = TrainingData(images, 2, "RGB", evenly=evenly)
+    batch = data.draw(Stage(1, patch=16, batch=2000), torch.Generator().manual_seed(0))
+    assert abs(float(batch.small.mean()) - share) < 0.03
 
 
 def test_candidates_let_plain_patches_be_seen_less():

@@ -64,6 +64,31 @@ def test_stopping_between_steps_leaves_what_was_saved(workspace):
     assert not list((workspace / "run").glob("*.part"))
 
 
+def test_what_a_stopped_run_logged_after_its_last_state_is_logged_once(workspace):
+    recipe, folder = read_recipe(workspace / "recipe.toml"), RunFolder(workspace / "run")
+    run = trainer(workspace)
+    for _ in range(7):
+        run.step()
+    folder.save_state(run.state_dict())
+    for _ in range(3):
+        run.step()
+    folder.append(run.validate(0))
+    (before,) = folder.entries()
+    for _ in training_steps(recipe, folder.path, resume=True):
+        pass
+    again, last = folder.entries()
+    assert (again.iteration, last.iteration) == (10, 20)
+    assert again.psnr == pytest.approx(before.psnr)
+    assert not list(folder.path.glob("*.part"))
+
+
+def test_what_was_logged_up_to_the_last_state_stays_as_it_is(workspace):
+    train(workspace / "recipe.toml", workspace / "run")
+    before = (workspace / "run/log.csv").read_bytes()
+    train(workspace / "recipe.toml", workspace / "run", resume=True)
+    assert (workspace / "run/log.csv").read_bytes() == before
+
+
 def test_a_finished_run_is_not_overwritten_by_chance(workspace):
     train(workspace / "recipe.toml", workspace / "run")
     with pytest.raises(RecipeError, match="--resume"):

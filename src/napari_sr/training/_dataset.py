@@ -67,6 +67,8 @@ class TrainingData:
         What the network sees.
     degradation : Degradation, optional
         How small images come about; by MATLAB's bicubic if left out.
+    evenly : bool
+        Draw patches from all images alike, not as their room goes.
 
     Raises
     ------
@@ -80,10 +82,13 @@ class TrainingData:
         scale: int,
         colour: Colour,
         degradation: Degradation | None = None,
+        *,
+        evenly: bool = False,
     ) -> None:
         if not images:
             raise RecipeError("there are no images to train on: data.train names an empty folder")
         self.scale, self.colour, self.degradation = scale, colour, degradation
+        self.evenly = evenly
         pairs = _each(partial(_shrink, scale=scale, colour=colour), images)
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
@@ -155,7 +160,7 @@ class TrainingData:
     def _corners(self, stage: Stage, side: int, generator: torch.Generator) -> Corners:
         height, width = self.small.height, self.small.width
         drawn = stage.batch * stage.candidates
-        corners = random_corners(height, width, drawn, side, generator)
+        corners = random_corners(height, width, drawn, side, generator, evenly=self.evenly)
         if stage.candidates == 1:
             return corners
         return most_detailed(self.small, corners, side, stage.candidates)
@@ -213,14 +218,23 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     scale, colour = recipe.model.scale, recipe.model.colour
     degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
     whole = [im for i, im in enumerate(images) if i not in held]
-    reduced = [_each(partial(_reduced, factor=factor), whole) for factor in recipe.data.reductions]
-    seen = [*whole, *chain.from_iterable(reduced)]
-    train = TrainingData(seen, scale, colour, degradation)
+    seen = _with_reductions(whole, recipe.data.reductions)
+    train = TrainingData(seen, scale, colour, degradation, evenly=recipe.data.evenly)
     for stage in recipe.stage:  # now, and not when its turn comes
         train.check(stage)
     # Without room for a split, the images themselves tell at least whether it learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
+    if recipe.data.reduce_held_out:
+        tests = _with_reductions(tests, recipe.data.reductions)
     return train, TrainingData(tests, scale, colour, degradation)
+
+
+def _with_reductions(
+    images: list[NDArray[np.generic]], factors: Iterable[float]
+) -> list[NDArray[np.generic]]:
+    """The images, then all of them at each size."""
+    reduced = (_each(partial(_reduced, factor=factor), images) for factor in factors)
+    return [*images, *chain.from_iterable(reduced)]
 
 
 def _each(change: Callable[[T], R], items: Iterable[T]) -> list[R]:

@@ -81,6 +81,8 @@ def training_steps(
     trainer = Trainer(recipe, data, held_out, where, team)
     if resume:
         trainer.load_state_dict(run.load_state())
+        if team.leads:
+            run.go_back(trainer.iteration)
     yield from _steps(trainer, run)
 
 

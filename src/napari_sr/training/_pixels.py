@@ -93,9 +93,15 @@ class PixelStore:
 
 
 def random_corners(
-    height: Tensor, width: Tensor, batch: int, side: int, generator: torch.Generator
+    height: Tensor,
+    width: Tensor,
+    batch: int,
+    side: int,
+    generator: torch.Generator,
+    *,
+    evenly: bool = False,
 ) -> Corners:
-    """Corners drawn evenly from all images, each image as often as it has room.
+    """Corners drawn from all images, each image as often as it has room.
 
     Parameters
     ----------
@@ -105,9 +111,12 @@ def random_corners(
         Number of patches and their side, in small pixels.
     generator : torch.Generator
         Source of randomness.
+    evenly : bool
+        Each image as often as any other instead, however little room it has.
     """
     room = (height - side + 1) * (width - side + 1)
-    image = torch.multinomial(room.float(), batch, replacement=True, generator=generator)
+    often = torch.ones_like(room) if evenly else room
+    image = torch.multinomial(often.float(), batch, replacement=True, generator=generator)
     y = (torch.rand(batch, generator=generator) * (height[image] - side + 1)).long()
     x = (torch.rand(batch, generator=generator) * (width[image] - side + 1)).long()
     turn = torch.rand(batch, 3, generator=generator) < 0.5

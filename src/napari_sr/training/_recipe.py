@@ -46,6 +46,11 @@ class DataRecipe:
     """Images of the folder, evenly spread, that are kept for validation and never trained on."""
     reductions: tuple[float, ...] = ()
     """Factors below 1: every training image is there at these sizes, too, finer in detail for its pixels."""
+    reduce_held_out: bool = False
+    """Whether the held-out images are there at these sizes, too: the best weights are the best for both."""
+    evenly: bool = False
+    """Draw patches from every image as often as from any other. Otherwise each is drawn as often as it has room for
+    a patch, and of large patches hardly one is from a reduced image."""
 
 
 @dataclass(frozen=True, slots=True)

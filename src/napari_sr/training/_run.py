@@ -48,6 +48,21 @@ def append_entry(log: Path, entry: Entry) -> None:
         writer.writerow([f"{getattr(entry, name):.6g}" for name in FIELDS])
 
 
+def cut_log(log: Path, iteration: int) -> None:
+    """Take out of a log what comes after so many steps; all of the change is made or none of it."""
+    if not log.exists():
+        return
+    with log.open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    kept = [row for row in rows if int(float(row[0])) <= iteration]
+    if kept == rows:
+        return
+    part = log.with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *kept])
+    os.replace(part, log)
+
+
 def read_log(log: Path) -> list[Entry]:
     """All lines of a log; none where it is not there."""
     if not log.exists():
@@ -81,6 +96,10 @@ class RunFolder:
     def entries(self) -> list[Entry]:
         """The log so far."""
         return read_log(self.log)
+
+    def go_back(self, iteration: int) -> None:
+        """Let ``log.csv`` end with the state of so many steps: a stopped run may have logged more than it saved."""
+        cut_log(self.log, iteration)
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write ``state.pt`` whole or not at all."""
