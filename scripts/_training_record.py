@@ -15,9 +15,10 @@ from napari_sr.training._run import Entry
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "src/napari_sr/training/recipes"
-ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-", "seventh-")
+ORDINALS = ("", "second-", "third-", "fourth-", "fifth-", "sixth-", "seventh-", "eighth-")
 FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
+    "mspn-sixth-x2": "mspn-fourth-x2",
     "mspn-x3": "mspn-x2",
     "mspn-microscopy-x2": "mspn-x2",
     "mspn-microscopy-x4": "mspn-x4",
@@ -73,6 +74,7 @@ def command(name: str, recipes: Recipes) -> str:
     parts = [f"napari-sr train {name} -o runs/{name} --data {FOLDERS.get(data, data)}"]
     if (before := _before(name, recipes)) is not None:
         parts.append(f"--init runs/{before}/{recipe['model']['init']}")
+    parts += [f"--init runs/{each}" for each in recipe["model"].get("mean_with", ())]
     if name in ON_A_GPU:
         parts.append("--device cuda")
     teachers = recipe.get("distillation", {}).get("teachers", ())

@@ -84,9 +84,15 @@ def test_a_teacher_and_a_start_are_named_on_the_command_line(run, recipe, tmp_pa
     second = run("train", recipe, "-o", tmp_path / "second", "--init", weights)
     assert second.exit_code == 0, second.stderr
     assert psnrs(second)[0] > psnrs(first)[0]
+    twice = run("train", recipe, "-o", tmp_path / "twice", "--init", weights, "--init", weights)
+    assert psnrs(twice) == psnrs(second), "the mean of equal weights"
     lost = ("train", recipe, "-o", tmp_path / "third")
     assert "no-such" in one_line(run(*lost, "--teacher", "bicubic", "--teacher", "no-such"))
-    assert "gone.safetensors" in one_line(run(*lost, "--init", "gone.safetensors"))
+    for start in (
+        ("--init", "gone.safetensors"),
+        ("--init", weights, "--init", "gone.safetensors"),
+    ):
+        assert "gone.safetensors" in one_line(run(*lost, *start))
 
 
 def psnrs(result):

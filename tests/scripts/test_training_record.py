@@ -53,6 +53,17 @@ def test_every_run_starts_from_the_best_of_the_run_before_it():
     assert "--init runs/net-third-x4/net-x4-best" in command("net-cells-x4", RECIPES)
 
 
+def test_a_mean_names_all_that_it_is_made_of():
+    mean = recipe("net-x2")
+    mean["model"]["mean_with"] = ["net-x2/net-x2-best.safetensors"]
+    starts = [
+        part
+        for part in command("net-third-x2", {**RECIPES, "net-third-x2": mean}).split()
+        if "-best" in part
+    ]
+    assert starts == [f"runs/{run}/net-x2-best.safetensors" for run in ("net-second-x2", "net-x2")]
+
+
 def test_data_and_teachers_are_part_of_the_command():
     assert "--data MICROSCOPY" in command("net-cells-x4", RECIPES)
     assert "--teacher CHECKPOINTS/big.pth" in command("net-x4", RECIPES)

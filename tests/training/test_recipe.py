@@ -48,6 +48,7 @@ def test_the_folder_of_images_can_be_named_from_outside(tmp_path):
         ('precision = "float32"', 'precision = "int8"', "must be one of"),
         ('precision = "float32"', "precondition_frequency = 0", "1 or more"),
         ("scale = 2", "scale = 0", "scale"),
+        ("scale = 2", 'scale = 2\nmean_with = ["more.safetensors"]', "needs model.init"),
         ("lr = 1e-3", "lr = = 1", "TOML"),
     ],
 )

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
-from napari_sr.training._start import start_weights
+from napari_sr.training._start import start_mean, start_weights
 
 
 def test_a_merged_network_starts_as_the_trained_one_ended(tmp_path):
@@ -19,6 +19,32 @@ def test_a_merged_network_starts_as_the_trained_one_ended(tmp_path):
     x = torch.rand(1, 1, 9, 9)
     with torch.no_grad():
         torch.testing.assert_close(merged(x), trained(x), atol=1e-5, rtol=0)
+
+
+def test_the_mean_of_weights_is_their_mean(tmp_path):
+    """Of equal ones it is the same network; of two, each tensor lies half way."""
+    both = [registry.get("ecbsr-plain").build(scale=2, m=1, c=4) for _ in range(2)]
+    paths = [tmp_path / f"{i}.safetensors" for i in range(2)]
+    for network, path in zip(both, paths, strict=True):
+        save_file(network.state_dict(), path)
+    start = registry.get("ecbsr-plain").build(scale=2, m=1, c=4)
+    start_mean(start, paths)
+    for name, value in start.state_dict().items():
+        first, second = (network.state_dict()[name] for network in both)
+        torch.testing.assert_close(value, (first + second) / 2, msg=name)
+    start_mean(start, [paths[0]] * 3)
+    for name, value in start.state_dict().items():
+        torch.testing.assert_close(value, both[0].state_dict()[name], msg=name)
+
+
+def test_one_of_several_that_does_not_fit_is_named(tmp_path):
+    good = registry.get("ecbsr-plain").build(scale=2, m=1, c=4)
+    save_file(good.state_dict(), tmp_path / "good.safetensors")
+    save_file({"other": torch.zeros(1)}, tmp_path / "bad.safetensors")
+    before = {name: value.clone() for name, value in good.state_dict().items()}
+    with pytest.raises(RecipeError, match=r"bad\.safetensors"):
+        start_mean(good, [tmp_path / "good.safetensors", tmp_path / "bad.safetensors"])
+    assert all(torch.equal(value, before[name]) for name, value in good.state_dict().items())
 
 
 def test_another_scale_gives_everything_but_the_end(tmp_path):

@@ -33,8 +33,11 @@ def train(
         str | None, typer.Option(help="Folder of images instead of the recipe's.")
     ] = None,
     init: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Weights to start from instead of model.init."),
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Weights to start from instead of the recipe's; several times for their mean.",
+        ),
     ] = None,
     teacher: Annotated[
         list[str] | None,
@@ -48,8 +51,13 @@ def train(
     from napari_sr.inference import resolve_device
     from napari_sr.training import leads, read_recipe, training_steps
 
-    given = {"data_train": data, "model_init": init, "distillation_teachers": teacher}
+    given: dict[str, str | list[str] | None] = {
+        "data_train": data,
+        "distillation_teachers": teacher,
+    }
     overrides = {key: value for key, value in given.items() if value}
+    if init:
+        overrides |= {"model_init": init[0], "model_mean_with": init[1:]}
     parsed = read_recipe(_found(recipe), **overrides)
     folder = out or Path("runs") / parsed.name
     steps = training_steps(parsed, folder, resume=resume, device=resolve_device(device))

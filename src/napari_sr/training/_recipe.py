@@ -34,6 +34,8 @@ class ModelRecipe:
     """What the network sees: BT.601 luma, RGB, or a grey image as it is."""
     init: str = ""
     """Weights to start from, of this or another scale: what fits is taken. Empty: random."""
+    mean_with: tuple[str, ...] = ()
+    """More weights, of runs that went different ways from one start: the mean of them and ``init`` is started from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def read_recipe(path: Path | str, **overrides: str | Sequence[str]) -> Recipe:
         ``[degradation]`` and ``[distillation]``.
     **overrides : str or sequence of str
         Replace ``data_train``, the folder of images, ``model_init``, the weights to start from, or
-        ``distillation_teachers``, a sequence of paths and ids.
+        ``distillation_teachers``, a sequence of paths and ids. More weights for a mean are ``model_mean_with``.
 
     Raises
     ------
@@ -270,6 +272,8 @@ def _check(recipe: Recipe, where: str) -> None:
         )
     if recipe.optimisation.precondition_frequency < 1:
         raise RecipeError(f"{where}: optimisation.precondition_frequency must be 1 or more")
+    if recipe.model.mean_with and not recipe.model.init:
+        raise RecipeError(f"{where}: model.mean_with needs model.init, the first of the weights")
     if recipe.model.scale < 1:
         raise RecipeError(f"{where}: model.scale must be 1 or more")
 

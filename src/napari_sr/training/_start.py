@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -12,10 +14,44 @@ from napari_sr.errors import ModelLoadError, RecipeError
 from napari_sr.models._model import ready
 
 if TYPE_CHECKING:
-    from collections.abc import KeysView
+    from collections.abc import KeysView, Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
+
+
+def start_mean(network: nn.Module, paths: Sequence[Path]) -> None:
+    """Start from the mean of several weights, each taken as `start_weights` takes it.
+
+    Weights that went different ways from one start lie around a better network than each of them is.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Changed in place.
+    paths : sequence of Path
+        Safetensors files, at least one.
+
+    Raises
+    ------
+    RecipeError
+        If one of them cannot be started from.
+
+    References
+    ----------
+    M. Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+    increasing inference time, ICML 2022: the uniform soup.
+    """
+    each = [copy.deepcopy(network) for _ in paths]
+    for member, path in zip(each, paths, strict=True):
+        start_weights(member, path)
+    states = [member.state_dict() for member in each]
+    means = {
+        name: torch.stack([state[name] for state in states]).mean(dim=0)
+        for name, value in states[0].items()
+        if value.is_floating_point()
+    }
+    network.load_state_dict({**states[0], **means})
 
 
 def start_weights(network: nn.Module, path: Path) -> int:

@@ -24,7 +24,7 @@ from napari_sr.training._precision import (
 )
 from napari_sr.training._run import Entry
 from napari_sr.training._schedule import learning_rate
-from napari_sr.training._start import start_weights
+from napari_sr.training._start import start_mean
 from napari_sr.training._team import ALONE, Team
 from napari_sr.training._validation import validate
 from napari_sr.training._whiten import plain_state, whiten
@@ -176,7 +176,7 @@ def _network(recipe: Recipe, data: TrainingData, generator: torch.Generator) -> 
     except TypeError as error:
         raise RecipeError(f"model.config does not fit {model.architecture}: {error}") from error
     if model.init:
-        start_weights(network, recipe.resolve(model.init))
+        start_mean(network, [recipe.resolve(each) for each in (model.init, *model.mean_with)])
     if recipe.optimisation.whiten:
         whiten(network, data, generator)
     return network
