@@ -53,13 +53,13 @@ def cut_log(log: Path, iteration: int) -> None:
     if not log.exists():
         return
     with log.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    kept = [row for row in rows if int(float(row[0])) <= iteration]
+        rows = list(csv.reader(file))
+    kept = [row for i, row in enumerate(rows) if i == 0 or int(float(row[0])) <= iteration]
     if kept == rows:
         return
     part = log.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *kept])
+        csv.writer(file).writerows(kept)
     os.replace(part, log)
 
 
