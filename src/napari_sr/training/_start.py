@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def start_mean(network: nn.Module, paths: Sequence[Path]) -> None:
     """Start from the mean of several weights, each taken as `start_weights` takes it.
 
-    Weights that went different ways from one start lie around a better network than each of them is.
+    The mean of weights that went different ways from one start is often better than they are on average.
 
     Parameters
     ----------
