@@ -12,9 +12,14 @@ if TYPE_CHECKING:
 
     from napari_sr.training import FineTuned
 
+    Column = dict[str, float]
+    Columns = dict[str, Column]
+
 GAIN_BARS = {2: 2.0, 4: 2.7}
 OVER_PHOTOS = 0.3
 TUNED_BAR = 0.3
+LIMIT = "limit of noise"
+"""Column of what `microscopy_noise` allows."""
 
 HEAD = """# Microscope images
 
@@ -25,8 +30,11 @@ largest minus the smallest value of the original as peak, a border of one scale 
 (`napari_sr.evaluate(..., protocol="grey")`); after it the gain over bicubic.
 
 No network can tell noise: where an original is noisy from pixel to pixel, what bicubic misses is mostly noise, and
-nobody gains much. The second table of each scale has the same images reduced to half their size before, in which
-pixels hold detail rather than noise.
+nobody gains much. *Limit of noise* is an estimate of the best PSNR that noise allows: a small image has 1/scale² as
+many numbers as the original, so it tells at most that share of white noise, even to someone who knows the scene. The
+noise is estimated from the finest detail of each image (`benchmarks/microscopy_noise.py`) to about 0.1 dB, for the
+small tomo 0.3; a dash where the finest detail is the scene's, blurred noise, compression or rounding. The second table
+of each scale has the same images reduced to half their size before, in which pixels hold detail rather than noise.
 
 {images}
 
@@ -57,17 +65,21 @@ def image_list(found: list[Sample]) -> str:
     return "\n".join(lines)
 
 
-def table(columns: dict[str, dict[str, float]], missing: list[str]) -> str:
+def table(columns: Columns, missing: list[str]) -> str:
     """PSNR of each image for each model with its gain over bicubic, means last; a dash where nothing was measured."""
     plain = columns["bicubic"]
-    lines = [_row(["image", *(f"`{name}`" for name in columns)]), "|---" * (len(columns) + 1) + "|"]
+    heads = (name if name == LIMIT else f"`{name}`" for name in columns)
+    lines = [_row(["image", *heads]), "|---" * (len(columns) + 1) + "|"]
     for image, psnr in plain.items():
         cells = [_cell(column.get(image), psnr) for column in columns.values()]
         lines.append(_row([image, *cells]))
-    means = [_cell(*_means(column, plain)) for column in columns.values()]
+    # Limits are there for some images only, and for those with little noise they lie far away.
+    means = [
+        "–" if name == LIMIT else _cell(*_means(column, plain)) for name, column in columns.items()
+    ]
     lines.append(_row(["**mean**", *means]))
     for name, column in columns.items():
-        if column.keys() != plain.keys():
+        if column.keys() != plain.keys() and name != LIMIT:
             lines += ["", f"The mean of `{name}` is over {len(column)} of the {len(plain)} images."]
     if missing:
         lines += [
@@ -77,7 +89,7 @@ def table(columns: dict[str, dict[str, float]], missing: list[str]) -> str:
     return "\n".join(lines)
 
 
-def _means(column: dict[str, float], plain: dict[str, float]) -> tuple[float, float]:
+def _means(column: Column, plain: Column) -> tuple[float, float]:
     """Mean of a column, and of bicubic on the same images."""
     return fmean(column.values()), fmean(plain[image] for image in column)
 
@@ -88,7 +100,7 @@ def _cell(psnr: float | None, plain: float) -> str:
     return f"{psnr:.2f}" if psnr == plain else f"{psnr:.2f} ({psnr - plain:+.2f})"
 
 
-def bars(columns: dict[str, dict[str, float]], scale: int, subject: str, photos: str) -> str:
+def bars(columns: Columns, scale: int, subject: str, photos: str) -> str:
     """What is asked of a model for microscopy, and whether it does it."""
     if subject not in columns:
         return f"`{subject}` is not there at x{scale}: nothing to judge."
@@ -103,7 +115,34 @@ def bars(columns: dict[str, dict[str, float]], scale: int, subject: str, photos:
         )
     below = [name for name, psnr in columns[subject].items() if psnr < columns["bicubic"][name]]
     lines.append(_said(not below, f"below bicubic on: {', '.join(below) or 'none'}"))
+    if bar is not None and LIMIT in columns:
+        lines += _bounded(columns, columns[subject], bar)
     return f"`{subject}`:\n\n" + "\n".join(lines)
+
+
+def _bounded(columns: Columns, subject: Column, bar: float) -> list[str]:
+    """What is gained where noise allows less than is asked, and what the other images would have to gain for it."""
+    plain = columns["bicubic"]
+    room = {name: max(0.0, psnr - plain[name]) for name, psnr in columns[LIMIT].items()}
+    bounded = [name for name in room if room[name] < bar]
+    if not bounded:
+        return []
+    allowed, gained = (
+        fmean(each[name] for name in bounded) for each in (room, _gains(subject, plain))
+    )
+    few, rest = len(bounded), len(plain) - len(bounded)
+    said = f"- noise leaves less than {bar:.1f} dB on {few} of the {len(plain)} images: {allowed:+.2f} dB on average,"
+    said += f" of which {gained:+.2f} are gained"
+    if rest:
+        needed = (bar * len(plain) - allowed * few) / rest
+        said += (
+            f"; {bar:.1f} over all would take that and {needed:+.2f} on average on the other {rest}"
+        )
+    return [said]
+
+
+def _gains(column: Column, plain: Column) -> Column:
+    return {name: psnr - plain[name] for name, psnr in column.items()}
 
 
 def tuned_table(results: dict[str, FineTuned], minutes: float) -> str:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from microscopy_images import PACKAGES, ROOT, Sample, halved, middle, nearest, samples
-from microscopy_report import HEAD, bars, image_list, table, trust_table, tuned_table
+from microscopy_noise import psnr_limit
+from microscopy_report import HEAD, LIMIT, bars, image_list, table, trust_table, tuned_table
 from microscopy_trust import SIDE, nonlinearity, reach_of_a_hot_pixel
 from microscopy_tuned import held_out, tuned
 
@@ -66,6 +67,8 @@ def sections(found: list[Sample], scale: int, arguments: argparse.Namespace) -> 
             column, more = tuned(images, scale, models[subject], *few)
             columns |= {"fine-tuned": column} if column else {}
             remarks += more
+        limits = {name: psnr_limit(pixels, scale) for name, pixels in images.items()}
+        columns |= {LIMIT: known} if (known := {k: v for k, v in limits.items() if v}) else {}
         shown = table(columns, missing), bars(columns, scale, subject, PHOTOS)
         yield "\n\n".join([f"## x{scale}, images {title}", *shown]) + "\n".join(remarks)
     if tunes:

@@ -6,7 +6,7 @@ import microscopy_trust
 import numpy as np
 import pytest
 from microscopy_images import Sample, middle, nearest
-from microscopy_report import bars, table, tuned_table
+from microscopy_report import LIMIT, bars, table, tuned_table
 
 from napari_sr import load_model
 from napari_sr.imaging import imresize
@@ -70,6 +70,16 @@ def test_photographs_must_be_beaten_by_a_margin():
     assert "+0.20 dB over `mspn`, 0.3 asked: not met" in bars(columns, 2, "ours", "mspn")
 
 
+def test_limits_are_there_for_some_images_and_have_no_mean():
+    rows = table({"bicubic": PLAIN, LIMIT: {"a": 31.0}}, []).splitlines()
+    assert rows[0] == "| image | `bicubic` | limit of noise |"
+    assert rows[2:] == [
+        "| a | 30.00 | 31.00 (+1.00) |",
+        "| b | 40.00 | – |",
+        "| **mean** | 35.00 | – |",
+    ]
+
+
 def test_a_column_of_few_images_is_compared_on_these():
     rows = table({"bicubic": PLAIN, "tuned": {"b": 41.0}}, []).splitlines()
     assert rows[2] == "| a | 30.00 | – |"
@@ -110,3 +120,22 @@ def test_a_training_tile_is_found_again_in_an_image_whatever_its_contrast(tmp_pa
 
 def test_what_is_small_is_not_cut():
     assert middle(np.zeros((210, 600)), 512).shape == (210, 512)
+
+
+def test_where_noise_leaves_less_than_is_asked_the_bars_say_how_much_is_gained_there():
+    plain = dict.fromkeys("abcd", 30.0)
+    ours = {"a": 30.4, "b": 30.8, "c": 33.0, "d": 34.0}
+    limit = {"a": 30.5, "b": 31.5, "c": 32.0}  # c: just what is asked
+    said = bars({"bicubic": plain, "ours": ours, LIMIT: limit}, 2, "ours", "mspn")
+    assert "less than 2.0 dB on 2 of the 4 images: +1.00 dB on average, of which +0.60 are" in said
+    assert "2.0 over all would take that and +3.00 on average on the other 2" in said
+
+
+def test_where_noise_bounds_every_image_there_are_no_others():
+    said = bars({"bicubic": PLAIN, "ours": PLAIN, LIMIT: {"a": 31.0, "b": 39.0}}, 2, "ours", "mspn")
+    assert said.endswith("on 2 of the 2 images: +0.50 dB on average, of which +0.00 are gained")
+
+
+def test_where_noise_bounds_nothing_nothing_is_said_of_it():
+    said = bars({"bicubic": PLAIN, "ours": PLAIN, LIMIT: {"a": 33.0}}, 2, "ours", "mspn")
+    assert "noise" not in said
