@@ -24,10 +24,10 @@ LIMIT = "limit of noise"
 HEAD = """# Microscope images
 
 Written by `python benchmarks/microscopy_table.py`. Every microscope image of three packages, one plane or channel of
-each, no larger than 512 x 512 pixels; none was trained on or chose any weights. Small images are made by MATLAB's
-bicubic and rounded to the image's own type; models enlarge them as `napari_sr.upscale` does. PSNR in dB with the
-largest minus the smallest value of the original as peak, a border of one scale left out
-(`napari_sr.evaluate(..., protocol="grey")`); after it the gain over bicubic.
+each, no larger than 512 x 512 pixels. None was trained on or chose the best step of a run; which runs ship was judged
+by them, too (TRAINING.md). Small images are made by MATLAB's bicubic and rounded to the image's own type; models
+enlarge them as `napari_sr.upscale` does. PSNR in dB with the largest minus the smallest value of the original as
+peak, a border of one scale left out (`napari_sr.evaluate(..., protocol="grey")`); after it the gain over bicubic.
 
 No network can tell noise: where an original is noisy from pixel to pixel, what bicubic misses is mostly noise, and
 nobody gains much. *Limit of noise* is an estimate of the best PSNR that noise allows: a small image has 1/scale² as
