@@ -20,8 +20,6 @@ FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
     "mspn-sixth-x2": "mspn-fourth-x2",
     "mspn-x3": "mspn-x2",
-    "mspn-microscopy-x2": "mspn-x2",
-    "mspn-microscopy-x4": "mspn-x4",
     "bsrn-x4": "bsrn-x2",
     "reprfn-x4": "reprfn-x2",
     "rfdn-x4": "rfdn-second-x2",
