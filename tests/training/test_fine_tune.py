@@ -14,7 +14,7 @@ from napari_sr.architectures.rfdn import RFDN
 from napari_sr.errors import CancelledError, InputError, ModelLoadError
 from napari_sr.models import import_model, list_models, save_network
 from napari_sr.models.export import export_model
-from napari_sr.training import _student, fine_tune_steps
+from napari_sr.training import FineTuned, _student, fine_tune_steps
 from napari_sr.training._own_image import cut, planes_of
 
 QUICK = 0.1
@@ -219,3 +219,13 @@ def test_a_program_cannot_be_trained(tmp_path):
     path = export_model(load_model("esr-tm"), tmp_path / "p.pt", scale=2).path
     with pytest.raises(ModelLoadError, match="cannot be trained; choose one of our own"):
         fine_tune(BRICK, load_model(path, value_range=1), 1)
+
+
+@pytest.mark.parametrize(
+    ("gain", "soft", "why"),
+    [(0.43, -0.12, "would change by -0.12 dB"), (0.0, 0.3, "nothing better was found")],
+)
+def test_why_the_base_is_kept_is_said(gain, soft, why):
+    kept = FineTuned("base", None, 30.0, 33.0, 33.0 + gain, soft, 4, 100, 120.0)
+    assert str(kept).startswith("base is kept, since ")
+    assert why in str(kept)

@@ -67,8 +67,13 @@ class FineTuned:
             f"(bicubic {self.bicubic:.2f}, before {self.before:.2f}, after {self.after:.2f} dB)"
         )
         if self.card is None:
-            return f"{self.base} is kept, since nothing better was found: {figures}"
+            return f"{self.base} is kept, since {self._why_kept()}: {figures}"
         return f"{self.card.id} is in the catalog: {figures}"
+
+    def _why_kept(self) -> str:
+        if self.gain >= _WORTH > self.soft_gain:
+            return f"tiles as soft as the image may be would change by {self.soft_gain:+.2f} dB"
+        return "nothing better was found"
 
 
 def fine_tune(
