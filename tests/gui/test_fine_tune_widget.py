@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from napari.components import ViewerModel
@@ -12,8 +13,8 @@ from qtpy.QtCore import Qt
 from skimage import data
 
 from napari_sr.models import list_models
-from napari_sr.training import _student
-from napari_sr.widgets import FineTuneWidget
+from napari_sr.training import FineTuned, _student
+from napari_sr.widgets import FineTuneWidget, _fine_tune
 from napari_sr.widgets._model_combo import ModelCombo
 from tests.gui.conftest import our_threads
 
@@ -81,6 +82,13 @@ def test_where_nothing_is_gained_it_is_said(widget, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
     assert widget.note.text().startswith("ecbsr is as good as it gets here")
     assert mine() == []
+
+
+def test_where_only_sharp_tiles_gain_that_is_said():
+    made = FineTuned("base", None, 30.0, 33.0, 33.4, -0.1, 4, 100, 120.0)
+    said = _fine_tune._end(SimpleNamespace(cancelled=False, error=None, result=made))
+    assert said.startswith("base is kept: parts held out gained +0.40 dB")
+    assert "-0.10 dB" in said
 
 
 @pytest.mark.parametrize(("base", "complaint"), [("bicubic", "no weights"), (None, "image layer")])

@@ -60,20 +60,23 @@ class FineTuned:
         """Decibels over the base."""
         return self.after - self.before
 
+    @property
+    def too_sharp(self) -> bool:
+        """Whether the base is kept although tiles gained, for softened ones did not."""
+        return self.card is None and self.gain >= _WORTH > self.soft_gain
+
     def __str__(self) -> str:
         """One line for people."""
         figures = (
             f"{self.gain:+.2f} dB over {self.base} on {self.tiles} tiles held out "
             f"(bicubic {self.bicubic:.2f}, before {self.before:.2f}, after {self.after:.2f} dB)"
         )
+        if self.too_sharp:
+            change = f"{self.soft_gain:+.2f} dB"
+            return f"{self.base} is kept, since tiles as soft as the image may be would change by {change}: {figures}"
         if self.card is None:
-            return f"{self.base} is kept, since {self._why_kept()}: {figures}"
+            return f"{self.base} is kept, since nothing better was found: {figures}"
         return f"{self.card.id} is in the catalog: {figures}"
-
-    def _why_kept(self) -> str:
-        if self.gain >= _WORTH > self.soft_gain:
-            return f"tiles as soft as the image may be would change by {self.soft_gain:+.2f} dB"
-        return "nothing better was found"
 
 
 def fine_tune(

@@ -179,6 +179,8 @@ def _end(job: Job) -> str:
         report(job.error)
         return NOTES["failed"]
     made = job.result
-    note = "kept" if made.card is None else "won"
+    note = "too_sharp" if made.too_sharp else "kept" if made.card is None else "won"
     name = made.card.title if made.card else ""
-    return NOTES[note].format(name=name, gain=made.gain, base=made.base, tiles=made.tiles)
+    return NOTES[note].format(
+        name=name, gain=made.gain, soft=made.soft_gain, base=made.base, tiles=made.tiles
+    )

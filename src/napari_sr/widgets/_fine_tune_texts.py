@@ -39,6 +39,8 @@ NOTES = {
     "failed": "Stopped by an error; nothing was kept.",
     "won": "'{name}' is now among your models: {gain:+.2f} dB over {base} on {tiles} parts of the image that it never "
     "saw.",
+    "too_sharp": "{base} is kept: parts held out gained {gain:+.2f} dB, but as soft as the image may be they would "
+    "change by {soft:+.2f} dB.",
     "kept": "{base} is as good as it gets here ({gain:+.2f} dB on {tiles} parts held out); nothing was added.",
 }
 """What the line below the buttons says."""
