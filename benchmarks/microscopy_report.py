@@ -123,7 +123,7 @@ def bars(columns: Columns, scale: int, subject: str, photos: str) -> str:
 def _bounded(columns: Columns, subject: Column, bar: float) -> list[str]:
     """What is gained where noise allows less than is asked, and what the other images would have to gain for it."""
     plain = columns["bicubic"]
-    room = {name: max(0.0, psnr - plain[name]) for name, psnr in columns[LIMIT].items()}
+    room = {name: max(0.0, gain) for name, gain in _gains(columns[LIMIT], plain).items()}
     bounded = [name for name in room if room[name] < bar]
     if not bounded:
         return []

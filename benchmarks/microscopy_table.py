@@ -68,7 +68,8 @@ def sections(found: list[Sample], scale: int, arguments: argparse.Namespace) -> 
             columns |= {"fine-tuned": column} if column else {}
             remarks += more
         limits = {name: psnr_limit(pixels, scale) for name, pixels in images.items()}
-        columns |= {LIMIT: known} if (known := {k: v for k, v in limits.items() if v}) else {}
+        if known := {name: psnr for name, psnr in limits.items() if psnr is not None}:
+            columns[LIMIT] = known
         shown = table(columns, missing), bars(columns, scale, subject, PHOTOS)
         yield "\n\n".join([f"## x{scale}, images {title}", *shown]) + "\n".join(remarks)
     if tunes:
