@@ -21,15 +21,35 @@ def test_pieces_follow_each_other_and_are_about_equal(start, length, longest):
     assert max(sizes) <= min(longest, min(sizes) + 1)
 
 
-@given(st.integers(0, 30), lengths, lengths, st.integers(0, 40), st.sampled_from([1, 2, 6]))
-def test_windows_of_one_length_hold_tile_and_halo(start, length, tile, halo, alignment):
-    bounds = Span(start * alignment, start * alignment + length)
-    cut = Cut(bounds, tile, halo, alignment)
-    for piece in split(bounds, tile):
+@st.composite
+def bounds_and_alignment(draw):
+    alignment = draw(st.sampled_from([1, 2, 6]))
+    start = alignment * draw(st.integers(0, 30))
+    return Span(start, start + draw(lengths)), alignment
+
+
+@given(bounds_and_alignment(), lengths, st.integers(0, 40), st.integers(0, 40))
+def test_windows_of_one_length_hold_tile_and_halo(extent, tile, halo, margin):
+    bounds, alignment = extent
+    # Blocks of a lazy image read more than their tiles cover.
+    margin = min(margin, (bounds.length - 1) // 2)
+    pieces = split(Span(bounds.start + margin, bounds.stop - margin), tile)
+    cut = Cut.over(pieces, bounds, halo, alignment)
+    for piece in pieces:
         window = Span(cut.start(piece), cut.start(piece) + cut.window)
         assert window.start % alignment == 0
         assert bounds.start <= window.start <= max(bounds.start, piece.start - halo)
         assert min(bounds.stop, piece.stop + halo) <= window.stop <= bounds.stop
+
+
+@given(bounds_and_alignment(), lengths, st.integers(0, 40))
+def test_windows_are_no_longer_than_their_tiles_need(extent, tile, halo):
+    bounds, alignment = extent
+    pieces = split(bounds, tile)
+    cut = Cut.over(pieces, bounds, halo, alignment)
+    ends = min(len(pieces), 3) - 1  # of a tile's two sides, those at which the image goes on
+    assert cut.window < max(piece.length for piece in pieces) + ends * halo + 2 * alignment
+    assert cut.window <= bounds.length
 
 
 def test_a_stack_is_cut_frame_by_frame_and_row_by_row():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,8 @@ _LAZY = 2.0**30
 """Bytes of main memory that tiles of an image take which is read and written in blocks, so as to need little."""
 _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
-_LONGEST, _WORTH = 5.0, 1.5
-"""Seconds that this may take, where it makes the whole run so many times quicker."""
+_LONGEST = 10.0
+"""Seconds that this may take where larger tiles make the whole run much quicker."""
 _NEAR = 1.15
 _BATCH = 64
 FAR = 72
@@ -78,11 +79,11 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
         return next(_candidates(plan))
     if wide:
         return fitting[-1]
-    prompt = _prompt(fitting, cost)
-    totals = [_total_seconds(each, cost) for each in prompt]
+    bearable = [each for each in fitting if _batch_seconds(each, cost) <= _LONGEST] or fitting[:1]
+    burdens = [_burden(each, cost) for each in bearable]
     # Times are noisy; where they hardly differ, fewer tiles are better.
-    near = [i for i, total in enumerate(totals) if total <= _NEAR * min(totals)]
-    return prompt[near[-1]]
+    near = [i for i, burden in enumerate(burdens) if burden <= _NEAR * min(burdens)]
+    return bearable[near[-1]]
 
 
 def with_batch(plan: Plan, cost: Cost, budget: float) -> Plan:
@@ -116,18 +117,13 @@ def _candidates(plan: Plan) -> Iterator[Plan]:
     yield replace(plan, tile=(height, width))
 
 
-def _prompt(tiled: list[Plan], cost: Cost) -> list[Plan]:
-    """Those with a sign of life soon, or not quite so soon where the whole run gains by it; at least the first."""
-    later = [each for each in tiled if _batch_seconds(each, cost) <= _LONGEST] or tiled[:1]
-    soon = [each for each in later if _batch_seconds(each, cost) <= _PATIENCE]
-    if not soon:
-        return later
-    best, best_soon = (min(_total_seconds(each, cost) for each in some) for some in (later, soon))
-    return soon if best_soon <= _WORTH * best else later
+def _burden(plan: Plan, cost: Cost) -> float:
+    """Seconds of the whole run, that weigh the more the longer there is no sign of life in between.
 
-
-def _total_seconds(plan: Plan, cost: Cost) -> float:
-    return plan.n_tiles * _batch_seconds(plan, cost)
+    Four times the silence is borne for half of the time.
+    """
+    silence = _batch_seconds(plan, cost)
+    return plan.n_tiles * silence * math.sqrt(max(1.0, silence / _PATIENCE))
 
 
 def _memory(plan: Plan, cost: Cost) -> float:

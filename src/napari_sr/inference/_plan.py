@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sr.inference._tiles import Cut, Span, cut_tiles
+from napari_sr.inference._tiles import Cut, Span, cut_tiles, split
 from napari_sr.inference._zoom import output_length
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
     from napari_sr.imaging import Axes
+    from napari_sr.inference._tiles import Tile
     from napari_sr.models import Model
     from napari_sr.models._foreign import Tiling
 
@@ -120,14 +123,20 @@ class Plan:
 
     @property
     def cuts(self) -> tuple[Cut, Cut]:
-        """How Y and X are cut."""
-        return self.cuts_within(*(Span(0, n) for n in self.axes.size))
+        """How Y and X of the whole image are cut."""
+        whole = [Span(0, n) for n in self.axes.size]
+        y, x = (
+            Cut.over(split(span, longest), span, self.halo, self.alignment)
+            for span, longest in zip(whole, self.tile, strict=True)
+        )
+        return y, x
 
-    def cuts_within(self, y: Span, x: Span) -> tuple[Cut, Cut]:
-        """How Y and X are cut where only these pixels can be read."""
+    def cuts_for(self, tiles: Iterable[Tile], y: Span, x: Span) -> tuple[Cut, Cut]:
+        """How Y and X are cut for some tiles where only these pixels can be read."""
+        spans = {(tile.y, tile.x) for tile in tiles}
         return (
-            Cut(y, min(self.tile[0], y.length), self.halo, self.alignment),
-            Cut(x, min(self.tile[1], x.length), self.halo, self.alignment),
+            Cut.over((rows for rows, _ in spans), y, self.halo, self.alignment),
+            Cut.over((columns for _, columns in spans), x, self.halo, self.alignment),
         )
 
     @property

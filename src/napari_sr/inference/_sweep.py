@@ -92,10 +92,11 @@ class Sweep:
 
     def _enlarge(self, tiles: Iterable[Tile]) -> Iterator[Progress]:
         todo = deque(self._cut(tiles))
+        cuts = self._plan.cuts_for(todo, *self._source.bounds)
         while todo:
             batch = list(islice(todo, self._plan.batch))
             try:
-                results = self._step.enlarge(batch, self._plan.cuts_within(*self._source.bounds))
+                results = self._step.enlarge(batch, cuts)
             except (MemoryError, RuntimeError) as error:
                 self._check(error)
             else:
@@ -111,6 +112,7 @@ class Sweep:
             # Not in the except clause, where the traceback keeps the tensors of the failed batch alive.
             looked = self._plan.looks
             todo = deque(self._shrink(todo))
+            cuts = self._plan.cuts_for(todo, *self._source.bounds)
             if self._plan.looks > looked:  # so far the window was the whole image
                 self._left += self._plan.looks * len(self._look_tiles(todo[0].frame))
                 yield from self._look(todo[0].frame)
@@ -134,7 +136,8 @@ class Sweep:
     def _observe(self, frame: int) -> Iterator[Progress]:
         for statistics in self._statistics:
             statistics.start()
-        tiles, cuts = self._look_tiles(frame), self._plan.look.cuts_within(*self._source.bounds)
+        tiles = self._look_tiles(frame)
+        cuts = self._plan.look.cuts_for(tiles, *self._source.bounds)
         for first in range(0, len(tiles), self._plan.batch):
             batch = tiles[first : first + self._plan.batch]
             try:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Span(NamedTuple):
@@ -53,26 +53,35 @@ class Cut:
 
     bounds: Span
     """Pixels that can be read."""
-    tile: int
-    """Longest tile."""
+    window: int
+    """Length of every window."""
     halo: int
     """Context at either end of a tile, where the image does not end."""
     alignment: int = 1
     """Windows start at multiples of it."""
 
-    @property
-    def window(self) -> int:
-        """Length of every window."""
-        whole = self.bounds.length
-        least = self.tile + 2 * self.halo + self.alignment - 1
+    @classmethod
+    def over(cls, tiles: Iterable[Span], bounds: Span, halo: int, alignment: int = 1) -> Cut:
+        """Windows just long enough for each of these tiles; one that touches the image's end needs one halo only."""
+        whole = bounds.length
+        needs = (
+            min(bounds.stop, tile.stop + halo)
+            - max(bounds.start, _aligned(tile.start - halo, alignment))
+            for tile in tiles
+        )
+        least = max(needs, default=whole)
         # The last window has to start on the grid as well and end where the image ends.
-        least += (whole - least) % self.alignment
-        return min(whole, least)
+        least += (whole - least) % alignment
+        return cls(bounds, min(whole, least), halo, alignment)
 
     def start(self, tile: Span) -> int:
         """First pixel of a tile's window."""
-        first = (tile.start - self.halo) // self.alignment * self.alignment
+        first = _aligned(tile.start - self.halo, self.alignment)
         return max(self.bounds.start, min(first, self.bounds.stop - self.window))
+
+
+def _aligned(pixel: int, alignment: int) -> int:
+    return pixel // alignment * alignment
 
 
 def split(span: Span, longest: int) -> list[Span]:
