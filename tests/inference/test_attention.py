@@ -1,5 +1,7 @@
 """Networks whose attention looks at the whole image are cut without seams, because they are told where they are."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -107,6 +109,37 @@ def test_where_memory_runs_out_on_the_whole_image_its_tiles_have_no_seams(image,
     result = yield_all(steps, seen)
     assert seen[-1].done == seen[-1].total > 1
     assert np.abs(result - whole).max() < LIMIT
+
+
+@pytest.mark.parametrize("tile", [120, 150, 180, 205, 225])
+def test_a_look_that_sees_the_whole_image_learns_from_it(image, tile):
+    """Two tiles, whose windows are shorter than the image or not, and looks at larger tiles with less context."""
+    model = attentive("bsrn", channels=16)
+    options = {"intensity_range": (0, 1), "tile_mode": "exact"}
+    whole = upscale(image, 2, model, tile=None, **options)
+    assert np.abs(upscale(image, 2, model, tile=tile, **options) - whole).max() < LIMIT / 1000
+
+
+def test_where_memory_runs_out_in_the_midst_of_tiles_there_are_no_seams(image, monkeypatch):
+    """The windows were the whole image, so that nothing was learnt about it."""
+    model = attentive("bsrn", channels=16)
+    options = {"intensity_range": (0, 1), "tile_mode": "exact"}
+    image = image[:200]
+    whole = upscale(image, 2, model, tile=None, **options)
+    made = dataclasses.replace(plan(image, 2, model, tile=(70, 32), **options), batch=2)
+    assert made.looks == 0
+    original, calls = TorchRunner.__call__, []
+
+    def hungry(self, batch, place):
+        calls.append(len(batch))
+        if len(calls) == 3:  # the last row of tiles, which does not need the first
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return original(self, batch, place)
+
+    monkeypatch.setattr(TorchRunner, "__call__", hungry)
+    result = yield_all(run(made, image), [])
+    assert calls[:4] == [2, 2, 2, 1]
+    assert np.abs(result - whole).max() < LIMIT / 1000
 
 
 def yield_all(steps, seen):

@@ -11,6 +11,7 @@ import zarr
 
 from napari_sr.architectures import registry
 from napari_sr.inference import _blocks, _build, plan, upscale
+from napari_sr.inference._runner import TorchRunner
 from napari_sr.inference._shared_ranges import SharedRanges
 
 from .conftest import Plain, make_model
@@ -38,6 +39,22 @@ def test_blocks_change_nothing(scale, chunks):
     assert (lazy.shape, lazy.dtype) == (expected.shape, expected.dtype)
     assert lazy.npartitions >= 4
     np.testing.assert_allclose(lazy, expected, rtol=1e-5, atol=2e-3)
+
+
+def test_blocks_need_hardly_more_memory_than_was_planned_for_the_whole_image(monkeypatch):
+    """Two tiles a side have a halo at one end; in a block that the image surrounds they have two."""
+    model = make_model({2: Plain(2, kernels=(3,) * 8)})
+    image, tile = stack(110, 30), 100
+    made = plan(image, 2, model, tile=tile)
+    seen = []
+    original = TorchRunner.__call__
+    monkeypatch.setattr(
+        TorchRunner, "__call__", lambda *given: seen.append(given[1].shape[-2]) or original(*given)
+    )
+    upscale(da.from_array(image, chunks=(50, 30)), 2, model, tile=tile).compute()
+    assert made.largest_tile[0] == 55
+    assert len(seen) > 2
+    assert max(seen) <= made.window[0] + made.halo
 
 
 @pytest.mark.parametrize("axes", ["CYX", "YCX", "YXC"])

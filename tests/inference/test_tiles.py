@@ -1,11 +1,11 @@
 """Cutting covers every pixel once, and every window holds its tile's context."""
 
-from itertools import pairwise
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sr.inference._tiles import Cut, Span, cut_tiles, split
+from napari_sr.inference._tiles import Cut, Span, cut_tiles, longest_piece, split
 
 lengths = st.integers(1, 200)
 
@@ -15,10 +15,11 @@ def test_pieces_follow_each_other_and_are_about_equal(start, length, longest):
     pieces = split(Span(start, start + length), longest)
     assert pieces[0].start == start
     assert pieces[-1].stop == start + length
-    assert all(a.stop == b.start for a, b in pairwise(pieces))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(pieces))
     sizes = [piece.length for piece in pieces]
     assert min(sizes) >= 1
     assert max(sizes) <= min(longest, min(sizes) + 1)
+    assert max(sizes) == longest_piece(length, longest)
 
 
 @st.composite
@@ -34,8 +35,10 @@ def test_windows_of_one_length_hold_tile_and_halo(extent, tile, halo, margin):
     # Blocks of a lazy image read more than their tiles cover.
     margin = min(margin, (bounds.length - 1) // 2)
     pieces = split(Span(bounds.start + margin, bounds.stop - margin), tile)
-    cut = Cut.over(pieces, bounds, halo, alignment)
-    for piece in pieces:
+    tight = Cut.over(pieces, bounds, halo, alignment)
+    free = Cut.anywhere(max(piece.length for piece in pieces), bounds, halo, alignment)
+    assert tight.window <= free.window
+    for piece, cut in itertools.product(pieces, (tight, free)):
         window = Span(cut.start(piece), cut.start(piece) + cut.window)
         assert window.start % alignment == 0
         assert bounds.start <= window.start <= max(bounds.start, piece.start - halo)

@@ -23,8 +23,6 @@ _LAZY = 2.0**30
 """Bytes of main memory that tiles of an image take which is read and written in blocks, so as to need little."""
 _PATIENCE = 2.0
 """Seconds after which there should be progress and a chance to cancel."""
-_LONGEST = 10.0
-"""Seconds that this may take where larger tiles make the whole run much quicker."""
 _NEAR = 1.15
 _BATCH = 64
 FAR = 72
@@ -76,14 +74,13 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
     wide = plan.statistics_layers > 0 or plan.alignment > 1 or plan.halo >= FAR
     fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
     if not fitting:
-        return next(_candidates(plan))
+        return min(_candidates(plan), key=lambda each: _memory(each, cost))
     if wide:
         return fitting[-1]
-    bearable = [each for each in fitting if _batch_seconds(each, cost) <= _LONGEST] or fitting[:1]
-    burdens = [_burden(each, cost) for each in bearable]
+    burdens = [_burden(each, cost) for each in fitting]
     # Times are noisy; where they hardly differ, fewer tiles are better.
     near = [i for i, burden in enumerate(burdens) if burden <= _NEAR * min(burdens)]
-    return bearable[near[-1]]
+    return fitting[near[-1]]
 
 
 def with_batch(plan: Plan, cost: Cost, budget: float) -> Plan:
@@ -108,13 +105,14 @@ def with_estimates(plan: Plan, cost: Cost) -> Plan:
 
 
 def _candidates(plan: Plan) -> Iterator[Plan]:
-    """The plan with square tiles, ever larger, up to the whole image."""
+    """The plan with square tiles, ever larger, up to the whole image, each no larger than its number of tiles asks."""
     height, width = plan.axes.size
-    for side in _SIDES:
-        if side >= max(height, width):
-            break
-        yield replace(plan, tile=(min(side, height), min(side, width)))
-    yield replace(plan, tile=(height, width))
+    last = None
+    for side in (*_SIDES, max(height, width)):
+        tiled = replace(plan, tile=(min(side, height), min(side, width)))
+        if tiled.largest_tile != last:
+            last = tiled.largest_tile
+            yield replace(plan, tile=last)
 
 
 def _burden(plan: Plan, cost: Cost) -> float:

@@ -115,7 +115,9 @@ class _Block:
         ranges = self.ranges.get()
         take_threads()
         with _turn[plan.device]:
-            for _ in Sweep(plan, source, ranges, sink).run(cut_tiles(len(source), y, x, plan.tile)):
+            # No larger than those of the whole image, for which memory was estimated.
+            tiles = cut_tiles(len(source), y, x, plan.largest_tile)
+            for _ in Sweep(plan, source, ranges, sink).run(tiles):
                 pass
         return out
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sr.inference._tiles import Cut, Span, cut_tiles, split
+from napari_sr.inference._tiles import Cut, Span, cut_tiles, longest_piece, split
 from napari_sr.inference._zoom import output_length
 
 if TYPE_CHECKING:
@@ -122,12 +122,19 @@ class Plan:
         return math.prod(self.axes.stack_shape)
 
     @property
+    def largest_tile(self) -> tuple[int, int]:
+        """Height and width of the largest of the image's tiles: they are about equal, and none longer than `tile`."""
+        height, width = (
+            longest_piece(n, longest) for n, longest in zip(self.axes.size, self.tile, strict=True)
+        )
+        return height, width
+
+    @property
     def cuts(self) -> tuple[Cut, Cut]:
         """How Y and X of the whole image are cut."""
-        whole = [Span(0, n) for n in self.axes.size]
         y, x = (
-            Cut.over(split(span, longest), span, self.halo, self.alignment)
-            for span, longest in zip(whole, self.tile, strict=True)
+            self._cut(split(Span(0, n), longest), Span(0, n), longest)
+            for n, longest in zip(self.axes.size, self.tile, strict=True)
         )
         return y, x
 
@@ -135,9 +142,15 @@ class Plan:
         """How Y and X are cut for some tiles where only these pixels can be read."""
         spans = {(tile.y, tile.x) for tile in tiles}
         return (
-            Cut.over((rows for rows, _ in spans), y, self.halo, self.alignment),
-            Cut.over((columns for _, columns in spans), x, self.halo, self.alignment),
+            self._cut((rows for rows, _ in spans), y, self.tile[0]),
+            self._cut((columns for _, columns in spans), x, self.tile[1]),
         )
+
+    def _cut(self, tiles: Iterable[Span], bounds: Span, longest: int) -> Cut:
+        if self.statistics_layers:
+            # Whether there are looks follows from the window, whatever is left of the tiles when memory runs out.
+            return Cut.anywhere(min(longest, bounds.length), bounds, self.halo, self.alignment)
+        return Cut.over(tiles, bounds, self.halo, self.alignment)
 
     @property
     def window(self) -> tuple[int, int]:

@@ -63,16 +63,23 @@ class Cut:
     @classmethod
     def over(cls, tiles: Iterable[Span], bounds: Span, halo: int, alignment: int = 1) -> Cut:
         """Windows just long enough for each of these tiles; one that touches the image's end needs one halo only."""
-        whole = bounds.length
         needs = (
             min(bounds.stop, tile.stop + halo)
             - max(bounds.start, _aligned(tile.start - halo, alignment))
             for tile in tiles
         )
-        least = max(needs, default=whole)
+        return cls._fitted(max(needs, default=bounds.length), bounds, halo, alignment)
+
+    @classmethod
+    def anywhere(cls, tile: int, bounds: Span, halo: int, alignment: int = 1) -> Cut:
+        """Windows long enough for tiles of this length wherever they lie."""
+        return cls._fitted(tile + 2 * halo + alignment - 1, bounds, halo, alignment)
+
+    @classmethod
+    def _fitted(cls, window: int, bounds: Span, halo: int, alignment: int) -> Cut:
         # The last window has to start on the grid as well and end where the image ends.
-        least += (whole - least) % alignment
-        return cls(bounds, min(whole, least), halo, alignment)
+        window += (bounds.length - window) % alignment
+        return cls(bounds, min(bounds.length, window), halo, alignment)
 
     def start(self, tile: Span) -> int:
         """First pixel of a tile's window."""
@@ -89,6 +96,11 @@ def split(span: Span, longest: int) -> list[Span]:
     count = max(1, math.ceil(span.length / longest))
     ends = [span.start + span.length * i // count for i in range(count + 1)]
     return [Span(a, b) for a, b in itertools.pairwise(ends)]
+
+
+def longest_piece(length: int, longest: int) -> int:
+    """Length of the longest piece that `split` makes."""
+    return math.ceil(length / max(1, math.ceil(length / longest)))
 
 
 def cut_tiles(frames: int, y: Span, x: Span, tile: tuple[int, int]) -> Iterator[Tile]:
