@@ -20,6 +20,7 @@ FROM_AN_EARLIER_RUN = {
     "ecbsr-x4": "ecbsr-x2",
     "mspn-sixth-x2": "mspn-fourth-x2",
     "mspn-x3": "mspn-x2",
+    "mspn-microscopy-x4": "mspn-x4",
     "bsrn-x4": "bsrn-x2",
     "reprfn-x4": "reprfn-x2",
     "rfdn-x4": "rfdn-second-x2",
@@ -58,11 +59,13 @@ def chain(weights: str, recipes: Recipes) -> list[str]:
     if not own:
         return []
     start = _start(own[0], recipes)
-    if start is None:
-        return own
-    earlier = FROM_AN_EARLIER_RUN.get(own[0])
-    before = chain(start, recipes)
-    return [*(before[: before.index(earlier) + 1] if earlier else before), *own]
+    before = [] if start is None else chain(start, recipes)
+    if earlier := FROM_AN_EARLIER_RUN.get(own[0]):
+        before = before[: before.index(earlier) + 1]
+    for name in own:
+        for run in filter(None, (_run_of(each, recipes) for each in _teachers(name, recipes))):
+            before += chain(run, recipes)
+    return list(dict.fromkeys([*before, *own]))
 
 
 def command(name: str, recipes: Recipes) -> str:
@@ -75,10 +78,10 @@ def command(name: str, recipes: Recipes) -> str:
     parts += [f"--init runs/{each}" for each in recipe["model"].get("mean_with", ())]
     if name in ON_A_GPU:
         parts.append("--device cuda")
-    teachers = recipe.get("distillation", {}).get("teachers", ())
+    teachers = _teachers(name, recipes)
     # Ids of the catalog serve as the recipe has them; files lie elsewhere on each machine.
     if any(Path(each).suffix for each in teachers):
-        parts += [f"--teacher {_teacher(each)}" for each in teachers]
+        parts += [f"--teacher {_teacher(each, recipes)}" for each in teachers]
     return " \\\n        ".join(parts)
 
 
@@ -114,7 +117,19 @@ def _each_once(chains: dict[str, list[str]]) -> list[str]:
     return list(dict.fromkeys(run for runs in chains.values() for run in runs))
 
 
-def _teacher(name: str) -> str:
+def _teachers(name: str, recipes: Recipes) -> list[str]:
+    return list(recipes[name].get("distillation", {}).get("teachers", ()))
+
+
+def _run_of(teacher: str, recipes: Recipes) -> str | None:
+    """The recipe whose run made a teacher, if it was one of these."""
+    run = Path(teacher).parent.name
+    return run if run in recipes else None
+
+
+def _teacher(name: str, recipes: Recipes) -> str:
+    if _run_of(name, recipes):
+        return f"runs/{name}"
     return f"CHECKPOINTS/{Path(name).name}" if Path(name).suffix else name
 
 

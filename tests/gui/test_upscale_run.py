@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.utils.progress import progress
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QEvent, QObject, QTimer
 
 from napari_sr import upscale
 from napari_sr.widgets import UpscaleWidget
@@ -64,6 +64,28 @@ def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image, brake):
     desk.finish()
     assert desk.names == ["large"]
     assert len(progress._all_instances) == 0
+
+
+class Paints(QObject):
+    """Counts how often widgets are painted."""
+
+    count = 0
+
+    def eventFilter(self, _watched, event):
+        self.count += event.type() == QEvent.Type.Paint
+        return False
+
+
+def test_a_run_of_which_there_is_no_news_is_not_painted_anew(desk, image, qtbot):
+    """Each time Qt would put together the whole window, canvas included, on the cores that the run needs."""
+    begin(desk, image)
+    qtbot.wait(200)
+    paints = Paints()
+    desk.widget.bar.note.installEventFilter(paints)
+    looks = []
+    desk.widget._timer.timeout.connect(lambda: looks.append(None))
+    desk.until(lambda: len(looks) >= 15)
+    assert paints.count == 0
 
 
 def test_the_result_of_a_deleted_layer_is_added_all_the_same(desk, noise, brake):

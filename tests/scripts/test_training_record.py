@@ -70,6 +70,18 @@ def test_data_and_teachers_are_part_of_the_command():
     assert "--teacher" not in command("net-second-x4", RECIPES)
 
 
+def test_a_teacher_that_was_trained_for_it_comes_before():
+    taught = recipe("net-x2", teachers=["net-large-x2/net-x2-best.safetensors"])
+    recipes = {**RECIPES, "net-small-x2": taught, "net-large-x2": recipe("net-x4")}
+    assert chain("net-small-x2", recipes) == [
+        *("net-x2", "net-second-x2"),
+        *("net-x4", "net-second-x4", "net-third-x4"),
+        *("net-large-x2", "net-small-x2"),
+    ]
+    given = command("net-small-x2", recipes)
+    assert "--teacher runs/net-large-x2/net-x2-best.safetensors" in given
+
+
 def test_a_command_that_two_weights_need_is_written_once_and_before_both():
     text = commands(["net-x4", "net-x2"], RECIPES)
     assert text.count("train net-x2 ") == 1

@@ -75,9 +75,10 @@ class WrappedLabel(QLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
     def setText(self, text: str | None) -> None:
-        """Show another text."""
-        super().setText(text or "")
-        self._fit()
+        """Show another text; the same one again costs nothing, since Qt would paint the whole window anew for it."""
+        if (text or "") != self.text():
+            super().setText(text or "")
+            self._fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Wrap anew."""

@@ -60,6 +60,9 @@ class UpscaleRun:
         self.job = Job(partial(_steps, self._remarks, source, options))
         self._clicked = time.monotonic()
         self._begun: float | None = None
+        self._seen = (0, 0)
+        self._spent = 0.0
+        """Seconds from the first tile's beginning to the last news of progress."""
         self._activity: _Activity | None = None
 
     def start(self) -> None:
@@ -89,7 +92,7 @@ class UpscaleRun:
             return NOTES["cancelling"]
         if not total:
             return NOTES["preparing"] if self.job.started else NOTES["waiting"]
-        return describe_progress(done, total, time.monotonic() - (self._begun or self._clicked))
+        return describe_progress(done, total, self._spent)
 
     def look(self) -> bool:
         """Pass the progress on to the activity dock; returns whether the run has ended."""
@@ -97,6 +100,9 @@ class UpscaleRun:
         done, total = self.fraction
         if self._begun is None and self.job.started:
             self._begun = time.monotonic()
+        if self._begun is not None and self._seen != (done, total):
+            # What is left is foretold when a tile is done; a tile that is waited for does not make it longer.
+            self._seen, self._spent = (done, total), time.monotonic() - self._begun
         if self._activity is None and total and not self.job.finished:
             self._activity = _Activity(
                 desc=NOTES["activity"].format(name=self.name),
