@@ -6,12 +6,14 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from napari.components import ViewerModel
 from napari.utils.progress import progress
 from qtpy.QtCore import QEvent, QObject, QTimer
 
 from napari_sr import upscale
-from napari_sr.widgets import UpscaleWidget
+from napari_sr.inference import Progress
+from napari_sr.widgets import UpscaleWidget, _run
 from tests.gui.conftest import Desk, our_threads
 
 pytestmark = pytest.mark.usefixtures("brake")
@@ -64,6 +66,30 @@ def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image, brake):
     desk.finish()
     assert desk.names == ["large"]
     assert len(progress._all_instances) == 0
+
+
+def test_cancel_stops_within_a_tile_that_takes_long(desk, noise, monkeypatch):
+    """A deep network may need many seconds for one; nobody should wait for them."""
+
+    def one_long_tile(source, **options):
+        yield Progress(0, 1)
+        x = torch.zeros(1)
+        for _ in range(2000):
+            time.sleep(0.01)
+            x = x + 1
+        raise AssertionError("ran to its end")
+
+    monkeypatch.setattr(_run, "upscale_snapshot_steps", one_long_tile)
+    desk.add(noise(50, 50))
+    desk.click()
+    desk.until(lambda: desk.note.startswith("Tile"))
+    desk.click("cancel")
+    clicked = time.monotonic()
+    desk.finish()
+    assert time.monotonic() - clicked < 5
+    assert len(desk.names) == 1
+    assert "Cancelled" in desk.note
+    assert desk.notifications == []
 
 
 class Paints(QObject):

@@ -3,6 +3,7 @@
 from napari_sr.inference._blocks import row_blocks, square_blocks
 from napari_sr.inference._device import available_devices, resolve_device
 from napari_sr.inference._engine import run
+from napari_sr.inference._interrupt import Interruptible
 from napari_sr.inference._lazy import enlarge_lazily
 from napari_sr.inference._plan import Plan
 from napari_sr.inference._planner import plan
@@ -12,6 +13,7 @@ from napari_sr.inference._upscale import upscale
 from napari_sr.inference._where import plan_where_it_runs
 
 __all__ = [
+    "Interruptible",
     "Place",
     "Plan",
     "Progress",

@@ -22,7 +22,7 @@ _LEAST_SHARE = 0.05
 _LAZY = 2.0**30
 """Bytes of main memory that tiles of an image take which is read and written in blocks, so as to need little."""
 _PATIENCE = 2.0
-"""Seconds after which there should be progress and a chance to cancel."""
+"""Seconds after which there should be a sign of progress."""
 _NEAR = 1.15
 _BATCH = 64
 FAR = 72

@@ -16,7 +16,7 @@ from napari_sr.widgets._jobs import INFERENCE, Job
 from napari_sr.widgets._texts import NOTES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari.layers import Image, Layer
 
@@ -57,7 +57,7 @@ class UpscaleRun:
         self.active = active
         self.name = source.name
         self._remarks: list[str] = []
-        self.job = Job(partial(_steps, self._remarks, source, options))
+        self.job = Job(partial(_steps, self._remarks, source, options, lambda: self.job.cancelled))
         self._clicked = time.monotonic()
         self._begun: float | None = None
         self._seen = (0, 0)
@@ -127,8 +127,13 @@ class UpscaleRun:
 
 
 def _steps(
-    remarks: list[str], source: LayerSnapshot, options: dict[str, Any]
+    remarks: list[str],
+    source: LayerSnapshot,
+    options: dict[str, Any],
+    stopped: Callable[[], bool],
 ) -> Generator[Progress, None, Image]:
     """What the job does, in its thread."""
-    with listening(remarks):
+    from napari_sr.inference import Interruptible
+
+    with listening(remarks), Interruptible(stopped):
         return (yield from upscale_snapshot_steps(source, **options))

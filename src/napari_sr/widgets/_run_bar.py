@@ -64,7 +64,7 @@ class RunBar(QWidget):
         self._note(note)
 
     def show_cancelling(self) -> None:
-        """A run will stop after its current tile."""
+        """A run will stop soon."""
         self.cancel.setText(LABELS["cancelling"])
         self.cancel.setEnabled(False)
         self._note(NOTES["cancelling"])

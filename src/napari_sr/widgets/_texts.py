@@ -44,7 +44,7 @@ TOOLTIPS = {
     "uncertainty": "Upscales the image in all 8 flips and rotations: the mean is the result, and a second layer, "
     "hidden at first, shows how much they differ. Takes 8 times as long.",
     "upscale": "Add an upscaled copy of the layer above it ({shortcut}).",
-    "cancel": "Stop after the current tile; nothing is added ({shortcut}).",
+    "cancel": "Stop now; nothing is added ({shortcut}).",
 }
 """What appears when the pointer rests on a control."""
 
@@ -55,7 +55,7 @@ NOTES = {
     "planning": "Planning…",
     "waiting": "Waiting for another run to end…",
     "preparing": "Preparing…",
-    "cancelling": "Stopping after the current tile…",
+    "cancelling": "Stopping…",
     "cancelled": "Cancelled; nothing was added.",
     "failed": "Stopped by an error; nothing was added.",
     "done": "Added '{name}' in {seconds}.",

@@ -84,7 +84,7 @@ class UpscaleWidget(Docked[UpscaleRun]):
         self._timer.start()
 
     def cancel(self) -> None:
-        """Stop after the current tile; nothing is added."""
+        """Stop; nothing is added."""
         for run in self._work:
             run.job.cancel()
             self.bar.show_cancelling()
