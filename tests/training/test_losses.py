@@ -7,7 +7,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from napari_sr.training._recipe import OptimisationRecipe
-from napari_sr.training.losses import charbonnier, l1, l2, make_loss, psnr, spectral
+from napari_sr.training.losses import Balanced, charbonnier, l1, l2, make_loss, psnr, spectral
 
 A, B = torch.rand(2, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -43,6 +43,19 @@ def test_charbonnier_is_smooth_at_zero():
     x = A.clone().requires_grad_()
     charbonnier(x, A).backward()
     assert x.grad.abs().max() == 0
+
+
+def test_balanced_losses_do_not_depend_on_contrast():
+    for factor in (0.01, 1.0):
+        loss = Balanced(0.3)
+        assert loss(factor * A, factor * B) == pytest.approx(1.3, rel=1e-5)
+        assert loss(factor * A, factor * (A + B) / 2) == pytest.approx(0.5 + 0.3 / 4, rel=1e-5)
+
+
+def test_balanced_losses_stay_finite_where_nothing_differs_at_first():
+    loss = Balanced(0.3)
+    assert loss(A, A) == 0
+    assert torch.isfinite(loss(A, B))
 
 
 def test_the_spectrum_keeps_energy():

@@ -17,6 +17,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 _CHARBONNIER_EPS2 = 1e-6
 _PSNR_EPS = 1e-7
 """Squared difference below which an image counts as right: 70 dB."""
+_LEAST = 1e-6
+"""Mean difference, where white is 1, below which nothing is left to learn."""
 
 
 def l1(output: Tensor, target: Tensor) -> Tensor:
@@ -61,6 +63,33 @@ def spectral(output: Tensor, target: Tensor) -> Tensor:
     """
     difference = torch.fft.rfft2(output - target, norm="ortho")
     return torch.view_as_real(difference).abs().mean()
+
+
+class Balanced:
+    """L1 and L2 together, each in units of what it was when it was first asked for.
+
+    L2 minds the few pixels that are far off, such as those around small bright spots, L1 the many that are nearly
+    right. Their ratio depends on the image and its contrast; in units of their first values they can be weighed.
+
+    Parameters
+    ----------
+    squares : float
+        Weight of L2; that of L1 is 1.
+    """
+
+    def __init__(self, squares: float) -> None:
+        self._squares = squares
+        self._first: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, output: Tensor, target: Tensor) -> Tensor:
+        """Loss of images; that of the first ones is ``1 + squares``."""
+        parts = l1(output, target), l2(output, target)
+        if self._first is None:
+            self._first = (
+                parts[0].detach().clamp(min=_LEAST),
+                parts[1].detach().clamp(min=_LEAST**2),
+            )
+        return parts[0] / self._first[0] + self._squares * parts[1] / self._first[1]
 
 
 def make_loss(recipe: OptimisationRecipe) -> Loss:
