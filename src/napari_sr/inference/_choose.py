@@ -25,8 +25,6 @@ _PATIENCE = 2.0
 """Seconds after which there should be a sign of progress."""
 _NEAR = 1.15
 _BATCH = 64
-FAR = 72
-"""Context in pixels for networks that see everything; what sees as far is best given as much as there is."""
 _MUCH = 0.8
 
 
@@ -71,11 +69,10 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
     the context around tiles is large. For the others a pixel is cheapest where caches hold the window, and halos cost
     the less the larger the tile; small tiles in wide halos take several times as long as large ones.
     """
-    wide = plan.statistics_layers > 0 or plan.alignment > 1 or plan.halo >= FAR
     fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
     if not fitting:
         return min(_candidates(plan), key=lambda each: _memory(each, cost))
-    if wide:
+    if plan.sees_everything:
         return fitting[-1]
     burdens = [_burden(each, cost) for each in fitting]
     # Times are noisy; where they hardly differ, fewer tiles are better.

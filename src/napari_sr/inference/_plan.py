@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TileMode = Literal["seamless", "exact"]
 """How alike tiled and whole image are where a network uses statistics of the whole image."""
+FAR = 72
+"""Context in pixels for networks that see everything; what sees as far is best given as much as there is."""
 _LOOKS = 3
 """Each look makes one more layer exact, but what the first ones leave to the next ones is small."""
 _LOOK_HALO = 48
@@ -146,9 +148,15 @@ class Plan:
             self._cut((columns for _, columns in spans), x, self.tile[1]),
         )
 
+    @property
+    def sees_everything(self) -> bool:
+        """Whether the networks see the whole image, or so far that more context than the halo is better."""
+        return self.statistics_layers > 0 or self.alignment > 1 or self.halo >= FAR
+
     def _cut(self, tiles: Iterable[Span], bounds: Span, longest: int) -> Cut:
-        if self.statistics_layers:
-            # Whether there are looks follows from the window, whatever is left of the tiles when memory runs out.
+        if self.sees_everything:
+            # Windows at the image's end reach further into it. And whether an image is looked at before follows from
+            # the window, whatever is left of the tiles when memory runs out.
             return Cut.anywhere(min(longest, bounds.length), bounds, self.halo, self.alignment)
         return Cut.over(tiles, bounds, self.halo, self.alignment)
 

@@ -12,7 +12,6 @@ from napari_sr.inference import _guard
 from napari_sr.inference._abilities import check_precision, without_tiles_where_none_fit
 from napari_sr.inference._arrays import is_lazy
 from napari_sr.inference._choose import (
-    FAR,
     prefers_bfloat16,
     tile_budget,
     with_batch,
@@ -31,7 +30,7 @@ from napari_sr.inference._options import (
     parse_tile,
     parse_tile_mode,
 )
-from napari_sr.inference._plan import Plan
+from napari_sr.inference._plan import FAR, Plan
 from napari_sr.inference._precision import resolve_precision
 from napari_sr.inference._probe import known_cost, measured_cost
 from napari_sr.inference._scale import choose_passes, parse_scale

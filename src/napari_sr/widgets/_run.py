@@ -57,7 +57,9 @@ class UpscaleRun:
         self.active = active
         self.name = source.name
         self._remarks: list[str] = []
-        self.job: Job = Job(partial(_steps, self._remarks, source, options, lambda: self.job.cancelled))
+        self.job: Job = Job(
+            partial(_steps, self._remarks, source, options, lambda: self.job.cancelled)
+        )
         self._clicked = time.monotonic()
         self._begun: float | None = None
         self._seen = (0, 0)
