@@ -48,8 +48,10 @@ pixel of 100 times the range, float32. Both on the middle 128 x 128 pixels of ea
 
 
 TUNED = """Each model learnt from the image itself for {minutes:g} min (`napari_sr.fine_tune`). Figures are PSNR (dB,
-white of the image as peak) over tiles of it that were held out and chose nothing; softened, what the same tiles gain
-when they are made as soft as many microscopes are. Where nothing better is found the base is kept."""
+white of the image as peak) over tiles of it that were held out and chose no weights (those of
+cell, neuron ferritin, timelapse and ihc at x4 had a say in the loss that all fine-tuning learns with); softened, what
+the same tiles gain when they are made as soft as many microscopes are.
+Where nothing better is found the base is kept."""
 
 
 def image_list(found: list[Sample]) -> str:

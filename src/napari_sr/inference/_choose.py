@@ -1,4 +1,4 @@
-"""Choice of tile and batch: as quick as possible in the memory there is, and never long without a sign of life."""
+"""Choice of tile and batch: as quick as possible in the memory there is, and seldom long without a sign of life."""
 
 from __future__ import annotations
 
@@ -69,9 +69,10 @@ def with_tile(plan: Plan, cost: Cost, budget: float) -> Plan:
     the context around tiles is large. For the others a pixel is cheapest where caches hold the window, and halos cost
     the less the larger the tile; small tiles in wide halos take several times as long as large ones.
     """
-    fitting = [each for each in _candidates(plan) if _memory(each, cost) <= budget]
+    candidates = list(_candidates(plan))
+    fitting = [each for each in candidates if _memory(each, cost) <= budget]
     if not fitting:
-        return min(_candidates(plan), key=lambda each: _memory(each, cost))
+        return min(candidates, key=lambda each: _memory(each, cost))
     if plan.sees_everything:
         return fitting[-1]
     burdens = [_burden(each, cost) for each in fitting]

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sr.inference._tiles import Cut, Span, cut_tiles, longest_piece, split
+from napari_sr.inference._tiles import Cut, Span, count_pieces, longest_piece, split
 from napari_sr.inference._zoom import output_length
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     import numpy as np
 
@@ -126,9 +126,7 @@ class Plan:
     @property
     def largest_tile(self) -> tuple[int, int]:
         """Height and width of the largest of the image's tiles: they are about equal, and none longer than `tile`."""
-        height, width = (
-            longest_piece(n, longest) for n, longest in zip(self.axes.size, self.tile, strict=True)
-        )
+        height, width = map(longest_piece, self.axes.size, self.tile)
         return height, width
 
     @property
@@ -140,12 +138,11 @@ class Plan:
         )
         return y, x
 
-    def cuts_for(self, tiles: Iterable[Tile], y: Span, x: Span) -> tuple[Cut, Cut]:
+    def cuts_for(self, tiles: Collection[Tile], y: Span, x: Span) -> tuple[Cut, Cut]:
         """How Y and X are cut for some tiles where only these pixels can be read."""
-        spans = {(tile.y, tile.x) for tile in tiles}
         return (
-            self._cut((rows for rows, _ in spans), y, self.tile[0]),
-            self._cut((columns for _, columns in spans), x, self.tile[1]),
+            self._cut({tile.y for tile in tiles}, y, self.tile[0]),
+            self._cut({tile.x for tile in tiles}, x, self.tile[1]),
         )
 
     @property
@@ -199,8 +196,8 @@ class Plan:
             return sum(part.n_tiles for part in (replace(self, sides=()), *self.sides))
         if not self.passes:
             return 0
-        whole = [Span(0, n) for n in self.axes.size]
-        return self.frames * sum(1 for _ in cut_tiles(1, whole[0], whole[1], self.tile))
+        rows, columns = map(count_pieces, self.axes.size, self.tile)
+        return self.frames * rows * columns
 
     @property
     def steps(self) -> int:

@@ -93,14 +93,19 @@ def _aligned(pixel: int, alignment: int) -> int:
 
 def split(span: Span, longest: int) -> list[Span]:
     """Cut a span into the fewest pieces no longer than `longest`, about equally long."""
-    count = max(1, math.ceil(span.length / longest))
+    count = count_pieces(span.length, longest)
     ends = [span.start + span.length * i // count for i in range(count + 1)]
     return [Span(a, b) for a, b in itertools.pairwise(ends)]
 
 
+def count_pieces(length: int, longest: int) -> int:
+    """How many pieces `split` makes."""
+    return max(1, math.ceil(length / longest))
+
+
 def longest_piece(length: int, longest: int) -> int:
     """Length of the longest piece that `split` makes."""
-    return math.ceil(length / max(1, math.ceil(length / longest)))
+    return math.ceil(length / count_pieces(length, longest))
 
 
 def cut_tiles(frames: int, y: Span, x: Span, tile: tuple[int, int]) -> Iterator[Tile]:
