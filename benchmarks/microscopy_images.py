@@ -38,7 +38,7 @@ class Sample:
     pixels: NDArray[Any]
     package: str
     kind: str
-    licence: str
+    license: str
     credit: str
 
 
@@ -63,7 +63,7 @@ def _sample(entry: dict[str, Any], names: dict[str, str], packages: Path) -> Sam
         middle(pixels, SIDE),
         names[entry["file"].partition("/")[0]],
         entry["kind"],
-        entry["licence"],
+        entry["license"],
         entry["credit"],
     )
 

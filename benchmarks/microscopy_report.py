@@ -55,15 +55,15 @@ Where nothing better is found the base is kept."""
 
 
 def image_list(found: list[Sample]) -> str:
-    """Which images there are, and under which licence."""
+    """Which images there are, and under which license."""
     lines = [
-        "| image | size | type | what | from | by | licence |",
+        "| image | size | type | what | from | by | license |",
         "|---|---|---|---|---|---|---|",
     ]
     for each in found:
         y, x = each.pixels.shape
         cells = [each.name, f"{x} x {y}", str(each.pixels.dtype), each.kind]
-        lines.append(_row([*cells, each.package, each.credit, each.licence]))
+        lines.append(_row([*cells, each.package, each.credit, each.license]))
     return "\n".join(lines)
 
 

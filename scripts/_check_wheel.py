@@ -41,7 +41,7 @@ def complaints(wheel: Path) -> list[str]:
     if not any(name.endswith(".safetensors") for name in package):
         found.append("no weights: the plugin could not work offline")
     if not any(name.endswith("licenses/LICENSE") for name in names):
-        found.append("the licence is missing")
+        found.append("the license is missing")
     if "Classifier: Framework :: napari" not in description:
         found.append("the hub would not list it: no classifier 'Framework :: napari'")
     if "napari_sr:napari.yaml" not in entry_points:

@@ -56,7 +56,7 @@ def store(network: nn.Module, header: dict[str, str], target: Path, half: bool) 
     architecture, config = registry.detect(network.state_dict())
     stored = network.half() if half else network.float()
     facts = {k: header[k] for k in ("iterations", "validation_psnr") if k in header}
-    save_network(target, stored, architecture.id, config, colour=header["colour"], **facts)
+    save_network(target, stored, architecture.id, config, color=header["color"], **facts)
 
 
 def choose_precision(

@@ -57,7 +57,7 @@ _NO_PICTURE = re.compile(
 
 
 class Seen:
-    """Thumbnails, so that a picture that comes in several sizes or colours counts once."""
+    """Thumbnails, so that a picture that comes in several sizes or colors counts once."""
 
     def __init__(self, least: float) -> None:
         self.least, self.thumbnails = least, np.zeros((0, 16, 16, 3))
@@ -148,7 +148,7 @@ def gather_textures(packages: Path, out: Path) -> None:
 
 
 def _texture(path: Path) -> Pixels | None:
-    """A texture over its opposite mean colour where it is transparent; None where it shows nothing to look at."""
+    """A texture over its opposite mean color where it is transparent; None where it shows nothing to look at."""
     if _NO_PICTURE.search(path.name.lower()):
         return None
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

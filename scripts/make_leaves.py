@@ -2,7 +2,7 @@
 
     python scripts/make_leaves.py PHOTOS OUT
 
-PHOTOS is the folder of tiles that TRAINING.md names; colours and textures are taken from them. OUT, which may hold
+PHOTOS is the folder of tiles that TRAINING.md names; colors and textures are taken from them. OUT, which may hold
 the tiles of `gather_tiles.py` already, gets 320 tiles, the same ones every time. Photographs seldom have as many
 sharp edges as what people test upscaling with.
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
     Points = NDArray[np.float64]
-    Colour = tuple[float, float, float]
+    Color = tuple[float, float, float]
 
 COUNT = 320
 OVER = 3
@@ -39,9 +39,9 @@ BIG = SIDE * OVER
 LARGEST = 120 * OVER
 """Radius of a shape."""
 SEEN = 30 * OVER
-"""Radius beyond which a shape shows a texture rather than a colour."""
+"""Radius beyond which a shape shows a texture rather than a color."""
 CURVES, TEXTS, STRIPES, TEXTURES = 0.24, 0.3, 0.42, 0.68
-"""Shares of what is drawn, added up; the rest, and small ones of the last, are shapes of one colour."""
+"""Shares of what is drawn, added up; the rest, and small ones of the last, are shapes of one color."""
 
 
 def outline(rng: Generator, centre: Points, radius: float) -> NDArray[np.int32]:
@@ -88,14 +88,14 @@ def bezier(rng: Generator, centre: Points, radius: float) -> NDArray[np.int32]:
 
 
 def any_pixel(rng: Generator, texture: Pixels) -> NDArray[np.float64]:
-    """A colour out of a tile."""
+    """A color out of a tile."""
     y, x = rng.integers(SIDE, size=2)
     pixel: NDArray[np.float64] = texture[y, x].astype(float)
     return pixel
 
 
-def colour(rng: Generator, texture: Pixels) -> Colour:
-    """A colour out of a tile; a third have more contrast, some are near black or white."""
+def color(rng: Generator, texture: Pixels) -> Color:
+    """A color out of a tile; a third have more contrast, some are near black or white."""
     chosen = any_pixel(rng, texture)
     if rng.uniform() < 0.35:
         chosen = (chosen - 128) * rng.uniform(1, 2.5) + 128 + rng.normal(0, 20)
@@ -114,7 +114,7 @@ class Canvas:
     rng : numpy.random.Generator
         Decides everything.
     textures : list of arrays
-        Three tiles, (384, 384, 3) of uint8, for colours and textures.
+        Three tiles, (384, 384, 3) of uint8, for colors and textures.
     """
 
     def __init__(self, rng: Generator, textures: list[Pixels]) -> None:
@@ -131,7 +131,7 @@ class Canvas:
         rng = self.rng
         centre = rng.uniform(-0.1 * BIG, 1.1 * BIG, 2)
         texture, large = self.textures[rng.integers(3)]
-        paint = colour(rng, texture)
+        paint = color(rng, texture)
         kind = rng.uniform()
         if kind < CURVES:
             width = int(rng.uniform(1, 7) * OVER)
@@ -151,14 +151,14 @@ class Canvas:
         image = cv2.GaussianBlur(self.image, (0, 0), blur) if blur > 0.3 else self.image
         return cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
-    def _text(self, centre: Points, radius: float, paint: Colour) -> None:
+    def _text(self, centre: Points, radius: float, paint: Color) -> None:
         rng = self.rng
         text = "".join(chr(code) for code in rng.integers(48, 122, size=rng.integers(1, 8)))
         place, font = tuple(map(int, centre)), int(rng.integers(8))
         thickness = max(1, int(radius / 15))
         cv2.putText(self.image, text, place, font, radius / 30 + 0.5, paint, thickness)
 
-    def _stripes(self, centre: Points, radius: float, paint: Colour, texture: Pixels) -> None:
+    def _stripes(self, centre: Points, radius: float, paint: Color, texture: Pixels) -> None:
         rng = self.rng
         found = self._part(outline(rng, centre, radius))
         if found is None:

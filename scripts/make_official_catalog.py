@@ -3,7 +3,7 @@
     .venv/bin/python scripts/make_official_catalog.py ../shared/checkpoints/INDEX.tsv
     .venv/bin/python scripts/make_official_catalog.py INDEX.tsv --benchmarks ../shared/data/benchmarks
 
-The list has a line for each file: network, scale, bytes, sha256, licence, url, in_shared_checkpoints. What it does not
+The list has a line for each file: network, scale, bytes, sha256, license, url, in_shared_checkpoints. What it does not
 say of a model stands in official_cards.toml; its citation, in the register of architectures. Checkpoints that lie in
 folders beside the list are counted; with ``--benchmarks`` (folders Set5/HR and Set14/HR) they are measured, too, and
 scores of the others are left out: nothing in the catalog is copied from a paper.
@@ -35,11 +35,11 @@ def make_card(facts: dict[str, Any], rows: dict[str, dict[str, str]]) -> ModelCa
     """Card of one model out of its facts and the lines of its files."""
     files = [rows[name] for name in facts.pop("files")]
     architecture = registry.get(facts["architecture"])
-    (licence,) = {row["licence"] for row in files}
+    (license_id,) = {row["licence"] for row in files}
     return ModelCard(
         **facts,
         group="Published",
-        licence=licence,
+        license=license_id,
         paper=f"{architecture.paper}. {architecture.url}",
         checkpoints=tuple(make_checkpoint(facts["id"], row) for row in files),
     )
@@ -60,7 +60,7 @@ def look(
     card: ModelCard, path: Path, benchmarks: Path | None, old: Checkpoint | None
 ) -> Checkpoint:
     """Count, and perhaps measure, a checkpoint that lies here; the card must be right about it."""
-    model = load_model(path, value_range=card.value_range, colour=card.colour)
+    model = load_model(path, value_range=card.value_range, color=card.color)
     (found,) = model.card.checkpoints
     checkpoint = card.checkpoint(found.scale)
     if (found.sha256, found.size) != (checkpoint.sha256, checkpoint.size):

@@ -31,7 +31,7 @@ class UnknownArchitectureError(ModelLoadError):
 
 
 class ModelRangeError(ModelLoadError):
-    """It cannot be told which value range or colour a checkpoint expects."""
+    """It cannot be told which value range or color a checkpoint expects."""
 
 
 class DeviceError(NapariSRError):

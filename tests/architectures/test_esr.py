@@ -34,7 +34,7 @@ def test_official_file_is_recognised_and_scores_as_its_authors_code(stem, psnr, 
     assert isinstance(network, FAMILIES[family])
     assert {name: getattr(network, name) for name in config} == config
     assert model.card.value_range == 1
-    assert model.card.colour == "Y"
+    assert model.card.color == "Y"
     assert set5_luma_psnr(network, shared) == pytest.approx(psnr, abs=0.01)
 
 

@@ -28,10 +28,10 @@ def run() -> Callable[..., Result]:
 def picture(tmp_path: Path) -> Path:
     """An RGB image of 20 x 24 pixels."""
     (tmp_path / "in").mkdir()
-    return write_image(tmp_path / "in" / "picture.png", colours())
+    return write_image(tmp_path / "in" / "picture.png", colors())
 
 
-def colours(shape: tuple[int, ...] = (20, 24, 3), seed: int = 0) -> np.ndarray:
+def colors(shape: tuple[int, ...] = (20, 24, 3), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 

@@ -10,7 +10,7 @@ import tifffile
 import zarr
 
 from napari_sr.io import read_image, write_image
-from tests.cli.conftest import colours, files, one_line
+from tests.cli.conftest import colors, files, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,6 @@ def test_an_output_that_cannot_be_written(refused, tmp_path, picture):
 
 
 def test_a_format_that_cannot_hold_the_image(refused, tmp_path):
-    stack = write_image(tmp_path / "stack.tif", colours((5, 8, 8)), "ZYX")
+    stack = write_image(tmp_path / "stack.tif", colors((5, 8, 8)), "ZYX")
     assert "not a stack" in refused(stack, out="a.png")
     assert "cannot write .gif" in refused(stack, out="a.gif")

@@ -17,7 +17,7 @@ from napari_sr._cluster import active_client
 from napari_sr.cli import _cluster
 from napari_sr.inference import _blocks, enlarge_lazily, plan_where_it_runs, row_blocks
 from napari_sr.io import _zarr_save, read_image, write_image, write_ome_zarr
-from tests.cli.conftest import colours, one_line
+from tests.cli.conftest import colors, one_line
 
 distributed = pytest.importorskip("distributed")
 
@@ -134,7 +134,7 @@ def test_the_program_runs_on_a_cluster(run, expected, stored, workers, tmp_path,
 
 
 def test_the_program_starts_workers_of_its_own(run, tmp_path):
-    source = write_image(tmp_path / "in.png", colours((60, 50, 3)))
+    source = write_image(tmp_path / "in.png", colors((60, 50, 3)))
     expected = upscale(read_image(source).data, 3, "bicubic")
     result = run(
         "upscale", source, "-o", tmp_path / "out.tif", "-s3", "-m", "bicubic", "--workers", "1"

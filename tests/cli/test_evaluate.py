@@ -8,7 +8,7 @@ import pytest
 
 from napari_sr.evaluation import evaluate
 from napari_sr.io import write_image
-from tests.cli.conftest import colours, files, one_line
+from tests.cli.conftest import colors, files, one_line
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def originals(tmp_path):
     folder = tmp_path / "Pair" / "HR"
     folder.mkdir(parents=True)
     for seed, name in enumerate(("apple", "pear")):
-        write_image(folder / f"{name}.png", colours((37, 44, 3), seed))
+        write_image(folder / f"{name}.png", colors((37, 44, 3), seed))
     return folder
 
 

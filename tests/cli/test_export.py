@@ -34,9 +34,9 @@ def test_json_tells_the_same(run, tmp_path):
 
 
 def test_an_exported_program_is_a_model_like_others(run, tmp_path):
-    run("models", "export", "bicubic", "-s", "2", "-o", tmp_path / "b.pt", "--licence", "MIT")
+    run("models", "export", "bicubic", "-s", "2", "-o", tmp_path / "b.pt", "--license", "MIT")
     card = json.loads(run("models", "info", tmp_path / "b.pt", "--json").stdout)
-    assert (card["licence"], card["architecture"]) == ("MIT", "torchscript")
+    assert (card["license"], card["architecture"]) == ("MIT", "torchscript")
     assert load_model(tmp_path / "b.pt").scales == (2,)
 
 

@@ -14,7 +14,7 @@ from napari_sr.inference import _blocks
 from napari_sr.io import OmeZarrWriter, _zarr_save, read_image, write_image
 from napari_sr.io._atomic import name_beside, sweep
 from napari_sr.io._zarr_write import _mark
-from tests.cli.conftest import colours, files
+from tests.cli.conftest import colors, files
 
 OPTIONS = ("-m", "bicubic", "--tile", "16")
 PROGRAM = """
@@ -48,7 +48,7 @@ def killed(condition, *args):
 
 
 def test_an_ome_zarr_is_gone_on_with(run, tmp_path):
-    source = write_image(tmp_path / "in.zarr", colours((200, 40)))
+    source = write_image(tmp_path / "in.zarr", colors((200, 40)))
     target, done = tmp_path / "out.zarr", tmp_path / "out.zarr.partial" / "done"
     made = []
     killed(lambda: done.exists() and len(list(done.iterdir())) >= 3, source, "-o", target)
@@ -81,7 +81,7 @@ def test_a_folder_is_gone_on_with(run, tmp_path):
     for index in range(4):
         folder = tmp_path / "in" / f"sub{index % 2}"
         folder.mkdir(parents=True, exist_ok=True)
-        write_image(folder / f"{index}.png", colours((60, 40, 3), seed=index))
+        write_image(folder / f"{index}.png", colors((60, 40, 3), seed=index))
     out = tmp_path / "out"
     killed(lambda: len(list(out.rglob("*/?.png"))) >= 2, tmp_path / "in", "-o", out)
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("*/?.png")}

@@ -9,7 +9,7 @@ import napari_sr.cli._large as large
 from napari_sr.cli import _batch
 from napari_sr.inference import _blocks, upscale
 from napari_sr.io import _zarr_save, read_image, write_image
-from tests.cli.conftest import colours, files
+from tests.cli.conftest import colors, files
 
 BICUBIC = ("-m", "bicubic")
 
@@ -49,7 +49,7 @@ def test_zarr_becomes_zarr(run, stack, tmp_path):
 
 @pytest.mark.parametrize("name", ["out.tif", "out.ome.tif", "out.zarr"])
 def test_a_large_result_is_written_by_blocks(run, tmp_path, monkeypatch, name):
-    source = write_image(tmp_path / "in.png", colours((70, 60, 3)))
+    source = write_image(tmp_path / "in.png", colors((70, 60, 3)))
     expected = upscale(read_image(source).data, 2, "bicubic")
     monkeypatch.setattr(large, "LARGE", 0)
     result = run("upscale", source, "-o", tmp_path / name, "--tile", "16", *BICUBIC)

@@ -17,7 +17,7 @@ def test_every_model_is_listed_under_its_group(run):
         line = next(line for line in lines if line.split()[:1] == [card.id])
         heading = next(h for h in reversed(lines[: lines.index(line)]) if h.strip() in GROUPS)
         assert heading.strip() == card.group
-        assert card.licence.split()[0] in line
+        assert card.license.split()[0] in line
 
 
 def test_every_group_has_one_heading(run):
@@ -59,7 +59,7 @@ def test_the_list_as_json_holds_whole_cards(run):
 def test_info_shows_the_card(run):
     card = load_model("bicubic").card
     shown = run("models", "info", "bicubic").stdout
-    for fact in (card.title, card.summary, card.licence, card.paper):
+    for fact in (card.title, card.summary, card.license, card.paper):
         assert fact in shown
     for scale in card.scales:
         assert f"\n  x{scale}\n" in shown
@@ -80,7 +80,7 @@ def test_info_of_a_file_counts_what_it_costs(run, shared):
 
 def test_info_takes_what_a_file_does_not_say(run, shared):
     path = shared / "checkpoints" / "esr" / "eSR-MAX_s2_K3_C1.model"
-    shown = run("models", "info", path, "--value-range", "255", "--colour", "grey").stdout
+    shown = run("models", "info", path, "--value-range", "255", "--color", "grey").stdout
     assert "grey, values 0 to 255" in shown
     assert "value_range" in one_line(run("models", "info", path, "--value-range", "7"))
 

@@ -1,4 +1,4 @@
-"""``napari-sr models download|import|add|remove``: licences told, files whole or not there."""
+"""``napari-sr models download|import|add|remove``: licenses told, files whole or not there."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def checkpoint(tmp_path):
 
 @pytest.fixture
 def publish(server, checkpoint, monkeypatch):
-    """Put a model into the catalog whose file the server has, under a licence of the test's."""
+    """Put a model into the catalog whose file the server has, under a license of the test's."""
     server.data = checkpoint.read_bytes()
 
-    def put(licence: str, manner: str = "good") -> None:
+    def put(license: str, manner: str = "good") -> None:
         url, size = server.url(manner), len(server.data)
         file = Checkpoint(2, "net-x2.safetensors", sha256(checkpoint), url, size)
         card = ModelCard(
-            "net-official", "Net", "espcn", "For tests.", "Published", "Y", 1.0, licence,
+            "net-official", "Net", "espcn", "For tests.", "Published", "Y", 1.0, license,
             source="a server on this machine", checkpoints=(file,),
         )  # fmt: skip
         shipped = _catalog._shipped()
@@ -57,7 +57,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_download_tells_the_licence_and_runs(run, publish, models_home):
+def test_a_download_tells_the_license_and_runs(run, publish, models_home):
     publish("MIT")
     result = run("models", "download", "net-official")
     assert result.exit_code == 0, result.stderr
@@ -69,13 +69,13 @@ def test_a_download_tells_the_licence_and_runs(run, publish, models_home):
     assert again.stdout == "net-official: is on this machine already\n"
 
 
-@pytest.mark.parametrize("licence", ["none stated (no LICENSE file)", "GPL-3.0"])
+@pytest.mark.parametrize("license", ["none stated (no LICENSE file)", "GPL-3.0"])
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 130), ("", 1)])
-def test_other_licences_must_be_agreed_to(publish, models_home, licence, answer, code):
+def test_other_licenses_must_be_agreed_to(publish, models_home, license, answer, code):
     """Said plainly before; who says no, or nothing, gets no file."""
-    publish(licence)
+    publish(license)
     result = CliRunner().invoke(app, ["models", "download", "net-official"], input=answer)
-    assert licence in result.stdout
+    assert license in result.stdout
     assert "--yes" in result.stdout
     assert result.exit_code == code
     assert bool(files(models_home)) == (code == 0)
@@ -98,7 +98,7 @@ def test_a_bad_download_is_one_line_and_leaves_nothing(run, publish, models_home
 
 
 def test_a_file_is_taken_in_used_and_removed(run, checkpoint, models_home):
-    result = run("models", "import", checkpoint, "--id", "mine", "--licence", "MIT")
+    result = run("models", "import", checkpoint, "--id", "mine", "--license", "MIT")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("mine: x2 in the catalog; ")
     assert "mine" in run("models", "list").stdout
@@ -112,16 +112,16 @@ def test_a_file_is_taken_in_used_and_removed(run, checkpoint, models_home):
 def test_a_model_from_an_address(run, server, checkpoint, models_home):
     server.data = checkpoint.read_bytes()
     url = server.url("good", "net.safetensors")
-    call = ("models", "add", "--url", url, "--id", "afar", "--colour", "grey", "--sha256")
+    call = ("models", "add", "--url", url, "--id", "afar", "--color", "grey", "--sha256")
     assert "SHA-256" in one_line(run(*call, "12"))
     assert "net.safetensors" in one_line(run(*call, "0" * 64))
     assert files(models_home) == set()
     assert run(*call, sha256(checkpoint)).exit_code == 0
-    assert load_model("afar").card.colour == "grey"
+    assert load_model("afar").card.color == "grey"
 
 
 def test_wrong_use(run, checkpoint):
-    assert run("models", "import", checkpoint, "--colour", "blue").exit_code == 2
+    assert run("models", "import", checkpoint, "--color", "blue").exit_code == 2
     assert "no model is called" in one_line(run("models", "download", "nothing"))
     assert "ships with napari-sr" in one_line(run("models", "remove", "ecbsr"))
     assert "no native x7" in one_line(run("models", "download", "bsrn-official", "-s", "7"))

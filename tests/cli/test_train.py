@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_sr.io import read_image, write_image
-from tests.cli.conftest import colours, one_line
+from tests.cli.conftest import colors, one_line
 
 RECIPE = """
 [model]
@@ -36,7 +36,7 @@ precision = "float32"
 def recipe(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
     for seed in range(3):
-        write_image(tmp_path / "images" / f"{seed}.png", colours((48, 48, 3), seed))
+        write_image(tmp_path / "images" / f"{seed}.png", colors((48, 48, 3), seed))
     (tmp_path / "tiny.toml").write_text(RECIPE)
     return tmp_path / "tiny.toml"
 

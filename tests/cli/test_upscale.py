@@ -10,7 +10,7 @@ import tifffile
 
 import napari_sr.inference as engine
 from napari_sr.io import read_image, write_image
-from tests.cli.conftest import colours, files
+from tests.cli.conftest import colors, files
 
 BICUBIC = ("-m", "bicubic")
 
@@ -48,7 +48,7 @@ def test_a_folder_goes_on_after_a_bad_file(run, picture, tmp_path):
     """Names kept, the bad one named, the rest done, exit code 1."""
     (picture.parent / "a-lie.png").write_bytes(b"not an image at all")
     (picture.parent / "sub").mkdir()
-    write_image(picture.parent / "sub" / "z.tif", colours((9, 8), seed=1))
+    write_image(picture.parent / "sub" / "z.tif", colors((9, 8), seed=1))
     result = run("upscale", picture.parent, "-o", tmp_path / "out", *BICUBIC)
     assert result.exit_code == 1
     assert "a-lie.png" in result.stderr
@@ -106,7 +106,7 @@ def test_pixel_size_and_place_are_carried_through(run, tmp_path, suffix):
 def test_two_scales_and_axes(run, tmp_path):
     """Axes that the file does not tell are given; the pixel size follows its letter."""
     source = write_image(
-        tmp_path / "a.tif", colours((3, 6, 8)), "ZYX", scale=(2, 1, 1), units=("micrometer",) * 3
+        tmp_path / "a.tif", colors((3, 6, 8)), "ZYX", scale=(2, 1, 1), units=("micrometer",) * 3
     )
     target = tmp_path / "b.ome.tif"
     result = run("upscale", source, "-o", target, "-s", "2,3", "--axes", "cyx", *BICUBIC)
@@ -128,15 +128,15 @@ def test_stacks_and_types_are_kept(run, tmp_path):
 
 def test_several_images_in_one_file_are_told(run, tmp_path, caplog):
     with tifffile.TiffWriter(tmp_path / "two.tif") as tif:
-        tif.write(colours((8, 8)), photometric="minisblack")
-        tif.write(colours((5, 6)), photometric="minisblack")
+        tif.write(colors((8, 8)), photometric="minisblack")
+        tif.write(colors((5, 6)), photometric="minisblack")
     assert run("upscale", tmp_path / "two.tif", "-o", tmp_path / "b.tif", *BICUBIC).exit_code == 0
     assert "holds 2 images; only the first is upscaled" in caplog.text
     assert read_image(tmp_path / "b.tif").shape == (16, 16)
 
 
 def test_a_given_range_is_used(run, tmp_path):
-    source = write_image(tmp_path / "a.tif", colours((8, 8)).astype(np.uint16))
+    source = write_image(tmp_path / "a.tif", colors((8, 8)).astype(np.uint16))
     call = (
         "upscale",
         source,
@@ -160,7 +160,7 @@ def test_writing_fails_before_the_work(run, tmp_path, monkeypatch: pytest.Monkey
         raise AssertionError("the engine ran")
 
     monkeypatch.setattr(engine, "run", never)
-    source = write_image(tmp_path / "a.tif", colours((8, 8)).astype(np.uint16))
+    source = write_image(tmp_path / "a.tif", colors((8, 8)).astype(np.uint16))
     result = run("upscale", source, "-o", tmp_path / "b.jpg", *BICUBIC)
     assert result.exit_code == 1
     assert "b.jpg" in result.stderr

@@ -60,7 +60,7 @@ def image(channels: int) -> np.ndarray:
 
 
 def expected(model, pixels: np.ndarray) -> np.ndarray:
-    """What the network gives in Python, as 8 bits; each colour by itself if it has one channel."""
+    """What the network gives in Python, as 8 bits; each color by itself if it has one channel."""
     network, value_range = model.network(model.scales[0]), model.card.value_range
     x = torch.from_numpy(np.atleast_3d(pixels).copy()).permute(2, 0, 1).float() / 255 * value_range
     with torch.inference_mode():
@@ -76,7 +76,7 @@ def expected(model, pixels: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("name", "scale"), [("ecbsr", 3), ("srvgg", 2), ("rfdn", 4)])
 def test_cpp_gives_the_same_image_as_python(name, scale, channels, program, tmp_path):
-    """One channel and three, values to 1 and to 255, plain and attention networks, on grey and on colour."""
+    """One channel and three, values to 1 and to 255, plain and attention networks, on grey and on color."""
     model = small_model(registry.get(name), scale)
     export_model(model, tmp_path / "model.pt")
     pixels = image(channels)

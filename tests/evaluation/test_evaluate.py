@@ -21,7 +21,7 @@ from napari_sr.models import load_model
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (37, 50)) -> np.ndarray:
-    """Smooth colours with some noise, so that no two protocols agree by chance."""
+    """Smooth colors with some noise, so that no two protocols agree by chance."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (size[0] // 5 + 1, size[1] // 5 + 1, 3), dtype=np.uint8)
     smooth = imresize_uint8(coarse, 5)[: size[0], : size[1]].astype(int)

@@ -116,8 +116,8 @@ def test_grey_is_read_as_it_is(tmp_path, dtype):
         found = read_grey(tmp_path / name)
         np.testing.assert_array_equal(found, image)
         assert found.dtype == dtype
-    with pytest.raises(FileReadError, match="has colours"):
-        read_grey(write(tmp_path / "colour.png"))
+    with pytest.raises(FileReadError, match="has colors"):
+        read_grey(write(tmp_path / "color.png"))
 
 
 def test_files_that_are_no_8_bit_image(tmp_path):

@@ -43,11 +43,11 @@ def offer(server, monkeypatch):
     """Puts a model into the catalog that the server on this machine has."""
     shipped = _catalog._shipped()
 
-    def put(licence="MIT", manner="good"):
+    def put(license="MIT", manner="good"):
         sha, size = hashlib.sha256(server.data).hexdigest(), len(server.data)
         url = server.url(manner, "net.safetensors")
         card = ModelCard(
-            "net-official", "Net of tests", "espcn", "For tests.", "Published", "Y", 1.0, licence,
+            "net-official", "Net of tests", "espcn", "For tests.", "Published", "Y", 1.0, license,
             paper="Somebody, a paper. https://doi.org/10.1/x",
             checkpoints=(Checkpoint(2, "net-official-x2.safetensors", sha, url, size),),
         )  # fmt: skip
@@ -164,14 +164,14 @@ def test_a_click_downloads_and_the_upscale_widget_has_it(hands, offer, qtbot, mo
     assert "download" in user.enabled()
 
 
-@pytest.mark.parametrize("licence", ["GPL-3.0", "none stated (no LICENSE file)"])
-def test_an_unusual_licence_is_asked_about(hands, offer, models_home, monkeypatch, licence):
-    offer(licence)
+@pytest.mark.parametrize("license", ["GPL-3.0", "none stated (no LICENSE file)"])
+def test_an_unusual_license_is_asked_about(hands, offer, models_home, monkeypatch, license):
+    offer(license)
     user = hands()
     user.widget.list.choose("net-official")
     asked = answer(monkeypatch, yes=False)
     user.press("download")
-    assert licence in asked[0]
+    assert license in asked[0]
     assert not user.widget.running
     assert not list(models_home.rglob("net-official*"))
     answer(monkeypatch, yes=True)

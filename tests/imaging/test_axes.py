@@ -34,7 +34,7 @@ def test_any_order_is_brought_to_samples_y_x(axes):
     lengths = {"Y": 5, "X": 7, "S": 3}
     parsed = parse_axes(axes.lower(), [lengths[letter] for letter in axes])
     assert np.empty(parsed.shape).transpose(parsed.order).shape == (3, 5, 7)
-    assert (parsed.size, parsed.samples, parsed.colours) == ((5, 7), 3, 3)
+    assert (parsed.size, parsed.samples, parsed.colors) == ((5, 7), 3, 3)
 
 
 def test_stack_axes_keep_their_order():

@@ -32,7 +32,7 @@ class Plain(nn.Module):
         return functional.interpolate(x, scale_factor=self.scale, mode="nearest") + self.gain * y
 
 
-def make_model(networks, colour="grey", value_range=1.0, bfloat16_safe=False, name="double"):
+def make_model(networks, color="grey", value_range=1.0, bfloat16_safe=False, name="double"):
     """A loaded model of networks by native scale."""
     card = ModelCard(
         id=name,
@@ -40,7 +40,7 @@ def make_model(networks, colour="grey", value_range=1.0, bfloat16_safe=False, na
         architecture="double",
         summary="for tests",
         group="Mine",
-        colour=colour,
+        color=color,
         value_range=value_range,
         checkpoints=tuple(Checkpoint(scale) for scale in networks),
         bfloat16_safe=bfloat16_safe,
@@ -57,10 +57,10 @@ def grey():
 @pytest.fixture(scope="session")
 def rgb():
     """A model for three channels together."""
-    return make_model({2: Plain(2, channels=3)}, colour="RGB", value_range=255.0)
+    return make_model({2: Plain(2, channels=3)}, color="RGB", value_range=255.0)
 
 
 @pytest.fixture(scope="session")
 def luma():
     """A model for Y."""
-    return make_model({2: Plain(2), 4: Plain(4)}, colour="Y")
+    return make_model({2: Plain(2), 4: Plain(4)}, color="Y")

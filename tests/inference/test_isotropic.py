@@ -89,8 +89,8 @@ def test_channels_and_times_stay_apart(grey):
         np.testing.assert_allclose(result[0, :, channel], alone, rtol=1e-5, atol=1e-5)
 
 
-def test_colours_keep_their_range():
-    model = make_model({2: Plain(2, channels=3, gain=0.0)}, colour="RGB")
+def test_colors_keep_their_range():
+    model = make_model({2: Plain(2, channels=3, gain=0.0)}, color="RGB")
     stack = np.full((4, 6, 6, 3), (10, 128, 200), np.uint8)
     stack[2:] += 20
     result = upscale(stack, 1, model, axes="ZYXS", isotropic=2.0)

@@ -144,8 +144,8 @@ def test_zarr_is_lazy_and_a_factor_of_one_leaves_it_alone(tmp_path):
 
 
 @pytest.mark.parametrize("shape", [(30, 34, 3), (30, 34, 4)])
-def test_an_image_of_one_colour_keeps_it_also_where_its_range_is_known(shape):
-    model = make_model({2: Plain(2, channels=3)}, colour="RGB")
+def test_an_image_of_one_color_keeps_it_also_where_its_range_is_known(shape):
+    model = make_model({2: Plain(2, channels=3)}, color="RGB")
     image = np.empty(shape, np.uint8)
     image[...] = (17, 200, 90, 128)[: shape[-1]]
     lazy = upscale(da.from_array(image, chunks=16), 2, model, axes="YXS").compute()

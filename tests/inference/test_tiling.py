@@ -15,8 +15,8 @@ from .conftest import Plain, make_model
 MODELS = {
     "plain": make_model({2: Plain(2), 3: Plain(3, kernels=(5, 3))}),
     "dilated": make_model({2: Plain(2, kernels=(3, 3, 3), dilation=2)}),
-    "rgb": make_model({4: Plain(4, channels=3)}, colour="RGB"),
-    "luma": make_model({2: Plain(2, kernels=(7,))}, colour="Y", value_range=255.0),
+    "rgb": make_model({4: Plain(4, channels=3)}, color="RGB"),
+    "luma": make_model({2: Plain(2, kernels=(7,))}, color="Y", value_range=255.0),
     "bicubic": load_model("bicubic"),
 }
 
@@ -64,7 +64,7 @@ def test_tiling_changes_nothing_at_any_scale(model, scale, size, tile):
 )
 def test_published_networks_are_cut_exactly(name):
     torch.manual_seed(0)
-    chosen = make_model({2: registry.get(name).build(scale=2)}, colour="Y")
+    chosen = make_model({2: registry.get(name).build(scale=2)}, color="Y")
     image = random_image(61, 47, samples=1)
     whole = upscale(image, 2, chosen, tile=None)
     np.testing.assert_allclose(upscale(image, 2, chosen, tile=(13, 20)), whole, atol=5e-6)

@@ -1,4 +1,4 @@
-"""Images in, larger images out: axes, dtypes, intensities, colour, and what cannot be done."""
+"""Images in, larger images out: axes, dtypes, intensities, color, and what cannot be done."""
 
 import itertools
 
@@ -191,7 +191,7 @@ def test_alpha_is_resampled_and_never_seen_by_the_network(rgb):
     assert np.abs(ours[..., 3] - alpha).max() <= 0.501
 
 
-def test_luma_goes_through_the_network_and_colour_differences_round_it(luma):
+def test_luma_goes_through_the_network_and_color_differences_round_it(luma):
     image = pattern((16, 18, 3)) * 0.4 + 0.3
     ours = upscale(image, 2, luma)
     expected = upscale(bt601_luma(image), 2, luma, intensity_range=(0, 1))

@@ -1,4 +1,4 @@
-"""Photographs stand upright, and their colour profile is kept."""
+"""Photographs stand upright, and their color profile is kept."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_turning_keeps_dtype_and_every_pixel(orientation):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_the_colour_profile_is_read(folder, format):
+def test_the_color_profile_is_read(folder, format):
     path = folder / f"profile.{format.lower()}"
     Image.fromarray(picture()).save(path, format, icc_profile=PROFILE)
     assert read_image(path).metadata["icc_profile"] == PROFILE
@@ -47,7 +47,7 @@ def test_the_colour_profile_is_read(folder, format):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".ome.tif"])
 @pytest.mark.parametrize("repeat", [1, 50])
-def test_the_colour_profile_is_written_where_pillow_finds_it(folder, suffix, repeat):
+def test_the_color_profile_is_written_where_pillow_finds_it(folder, suffix, repeat):
     """Fifty profiles in a row are longer than one segment of a JPEG can be."""
     profile = PROFILE * repeat
     path = write_image(folder / f"p{suffix}", picture(), metadata={"icc_profile": profile})

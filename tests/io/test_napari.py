@@ -40,7 +40,7 @@ def test_what_is_not_ours_is_left_to_others(path):
     assert get_reader("folder/x.ome.zarr/") is not None
 
 
-def test_a_16_bit_picture_opens_with_its_colours(viewer, tmp_path):
+def test_a_16_bit_picture_opens_with_its_colors(viewer, tmp_path):
     data = random_image((20, 30, 4), np.uint16)
     (layer,) = opened(viewer, write_image(tmp_path / "deep.png", data))
     assert layer.rgb
@@ -48,7 +48,7 @@ def test_a_16_bit_picture_opens_with_its_colours(viewer, tmp_path):
     np.testing.assert_array_equal(layer.data, data)
 
 
-def test_channels_open_as_layers_with_names_colours_and_limits(viewer, tmp_path):
+def test_channels_open_as_layers_with_names_colors_and_limits(viewer, tmp_path):
     data = random_image((3, 2, 20, 30), np.uint16)
     channels = [Channel("DAPI", "#0000ff", (10, 900)), Channel("GFP", "#00ff00", (20, 800))]
     path = write_image(
@@ -144,4 +144,4 @@ def test_samples_open_in_a_viewer(viewer):
     (layer,) = viewer.open_sample("napari-sr", "cell")
     np.testing.assert_allclose(layer.scale, 0.107)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
-    assert "CC0" in layer.metadata["licence"]
+    assert "CC0" in layer.metadata["license"]

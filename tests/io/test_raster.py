@@ -53,9 +53,9 @@ def test_png_keeps_16_bits_and_alpha(folder, image):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "BMP", "JPEG2000", "PPM"])
-def test_colours_come_in_the_order_red_green_blue(folder, format):
+def test_colors_come_in_the_order_red_green_blue(folder, format):
     image = smooth((60, 90, 3))
-    path = folder / "colour.any"
+    path = folder / "color.any"
     path.write_bytes(saved(image, format))
     read = read_image(path)
     expected = np.asarray(Image.open(path).convert("RGB"))

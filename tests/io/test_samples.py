@@ -36,9 +36,9 @@ def test_each_sample_says_where_it_is_from_and_what_is_allowed(name):
     about = attributes["metadata"]
     assert len(about["source"]) > 10
     assert (
-        "CC0" in about["licence"]
-        or "ublic domain" in about["licence"]
-        or "No known" in about["licence"]
+        "CC0" in about["license"]
+        or "ublic domain" in about["license"]
+        or "No known" in about["license"]
     )
 
 

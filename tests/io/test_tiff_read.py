@@ -1,4 +1,4 @@
-"""TIFFs of other programs come in with their axes, pixel size, colours and values."""
+"""TIFFs of other programs come in with their axes, pixel size, colors and values."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_each_image_of_an_ome_file_can_be_read(folder):
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("samples", [3, 4])
-def test_colour_samples_come_last_however_they_are_stored(folder, planar, samples):
+def test_color_samples_come_last_however_they_are_stored(folder, planar, samples):
     image = random_image((2, 8, 9, samples), np.uint8)
     stored = image if planar == "contig" else np.moveaxis(image, -1, 1)
     read = read_image(written(folder, stored, photometric="rgb", planarconfig=planar))
@@ -114,7 +114,7 @@ def test_colour_samples_come_last_however_they_are_stored(folder, planar, sample
     np.testing.assert_array_equal(read.data, image)
 
 
-def test_samples_that_are_no_colours_are_channels(folder):
+def test_samples_that_are_no_colors_are_channels(folder):
     image = random_image((8, 9, 3), np.uint16)
     path = written(folder, image, photometric="minisblack", planarconfig="contig")
     read = read_image(path)

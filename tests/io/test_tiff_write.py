@@ -22,7 +22,7 @@ CHANNELS = (Channel("DAPI", "#0000ff", (3, 200)), Channel("GFP é", "#00ff00", (
 
 @st.composite
 def stacks(draw):
-    """Any order of some stack axes before Y and X, sometimes colour after."""
+    """Any order of some stack axes before Y and X, sometimes color after."""
     stack = draw(st.lists(st.sampled_from("TZC"), unique=True))
     axes = "".join(stack) + "YX" + draw(st.sampled_from(["", "S"]))
     dtype = draw(st.sampled_from(DTYPES[1:] if "S" in axes else DTYPES))
@@ -72,7 +72,7 @@ def test_imagej_finds_pixel_size_unit_and_hyperstack(folder, dtype, nm):
     assert read_image(path).channels == CHANNELS
 
 
-def test_ome_says_size_unit_name_colour_and_place(folder):
+def test_ome_says_size_unit_name_color_and_place(folder):
     path = write_image(
         folder / "place.ome.tif",
         random_image((2, 8, 9), np.int16),
@@ -131,19 +131,19 @@ def test_what_no_dialect_holds_is_kept_by_our_own(folder, dtype, axes):
 @given(
     shape=st.tuples(st.integers(1, 3), st.integers(1, 70), st.integers(1, 70)),
     chunk=st.integers(5, 40),
-    colour=st.booleans(),
+    color=st.booleans(),
 )
 @settings(max_examples=25, deadline=None)
-def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, colour):
+def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, color):
     """Each block is computed once, though it does not match the file's tiles."""
-    data = random_image((*shape, 3) if colour else shape, np.uint16)
+    data = random_image((*shape, 3) if color else shape, np.uint16)
     computed = []
     blocks = da.from_array(data, chunks=(1, chunk, -1, -1)[: data.ndim])
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_tiff_write, "LAZY_BYTES", 0)
         patch.setattr(_tiff_write, "TILE", 32)
-        path = write_image(folder / "lazy.tif", lazy, "ZYXS" if colour else "ZYX")
+        path = write_image(folder / "lazy.tif", lazy, "ZYXS" if color else "ZYX")
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(tifffile.imread(path).reshape(data.shape), data)
     with tifffile.TiffFile(path) as tif:

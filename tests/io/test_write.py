@@ -54,8 +54,8 @@ def test_quality_decides_the_size_of_a_file(folder):
         assert sizes[0] < sizes[2] / 2
 
 
-def test_jpeg_keeps_colour_at_full_resolution(folder):
-    """One-pixel stripes of red and blue: with halved colour they would come out purple."""
+def test_jpeg_keeps_color_at_full_resolution(folder):
+    """One-pixel stripes of red and blue: with halved color they would come out purple."""
     image = np.zeros((32, 32, 3), np.uint8)
     image[:, ::2, 0] = image[:, 1::2, 2] = 255
     read = read_image(write_image(folder / "stripes.jpg", image)).data

@@ -202,7 +202,7 @@ def test_the_network_sees_each_tile_once(tmp_path, monkeypatch, scale):
 
 @given(version=VERSIONS, alpha=st.booleans())
 @settings(max_examples=6, deadline=None)
-def test_colour_pictures_come_back_as_such(folder, version, alpha):
+def test_color_pictures_come_back_as_such(folder, version, alpha):
     data = random_image((20, 30, 4 if alpha else 3), np.uint8)
     path = write_ome_zarr(folder / "rgb.zarr", data, scale=(2, 3, 1), version=version)
     read = read_ome_zarr(path)

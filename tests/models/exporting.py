@@ -33,9 +33,9 @@ def model_of(network: nn.Module, architecture: str = "", value_range: float = 1.
         architecture=architecture,
         summary="random weights",
         group="Mine",
-        colour="RGB" if network.in_channels == 3 else "grey",
+        color="RGB" if network.in_channels == 3 else "grey",
         value_range=value_range,
-        licence="CC-BY-4.0",
+        license="CC-BY-4.0",
         training_data="none",
         checkpoints=(Checkpoint(scale=network.scale),),
     )

@@ -22,7 +22,7 @@ title = "Tiny"
 architecture = "espcn"
 summary = "For tests."
 group = "Small and fast"
-colour = "Y"
+color = "Y"
 value_range = 1.0
 
 [[model.checkpoint]]
@@ -49,7 +49,7 @@ def test_cards_are_read_with_scales_ascending(tmp_path):
     assert card.scales == (2, 4)
     assert [each.scale for each in card.checkpoints] == [2, 4]
     assert card.checkpoint(4).scores == {"Set5": (30.1, 0.85)}
-    assert card.licence == "not stated"
+    assert card.license == "not stated"
     with pytest.raises(KeyError):
         card.checkpoint(3)
 
@@ -63,7 +63,7 @@ def test_cards_are_read_with_scales_ascending(tmp_path):
         ("scale = 4", "scale = true", r"scale = True should be int"),
         ("scale = 4", "scale = 2", "one .* for each scale"),
         ("scale = 4", "", "missing .*'scale'"),
-        ('colour = "Y"', 'colour = "blue"', "colour must be one of Y, RGB, grey"),
+        ('color = "Y"', 'color = "blue"', "color must be one of Y, RGB, grey"),
         ("value_range = 1.0", "value_range = 2", "value_range 1 or 255"),
         ('group = "Small and fast"', 'group = "Misc"', "group one of Baseline"),
         ("[30.1, 0.85]", "[30.1]", "write scores as"),
@@ -110,7 +110,7 @@ def test_what_ships_is_what_its_card_says(card):
     model = load_model(card.id)
     for checkpoint in card.checkpoints:
         network = model.network(checkpoint.scale)
-        channels = 3 if card.colour == "RGB" else 1
+        channels = 3 if card.color == "RGB" else 1
         assert (network.scale, network.in_channels) == (checkpoint.scale, channels)
         assert sum(each.numel() for each in network.parameters()) == checkpoint.parameters
         assert halo(network) == checkpoint.halo

@@ -80,7 +80,7 @@ class TestEveryArchitecture:
             pytest.skip("has no weights")
         export_model(model, tmp_path / "network.safetensors")
         again = load_model(tmp_path / "network.safetensors")
-        assert (again.scales, again.card.colour) == (model.scales, model.card.colour)
+        assert (again.scales, again.card.color) == (model.scales, model.card.color)
         assert again.card.value_range == model.card.value_range
         x = torch.rand(1, network.in_channels, 40, 44)
         with torch.inference_mode():
@@ -92,10 +92,10 @@ class TestEveryArchitecture:
 def test_what_was_exported_loads_again_with_its_card(name, suffix, tmp_path):
     model = small_model(registry.get(name), 2)
     scale = model.scales[0]
-    export_model(model, tmp_path / f"mine{suffix}", licence="MIT")
+    export_model(model, tmp_path / f"mine{suffix}", license="MIT")
     again = load_model(str(tmp_path / f"mine{suffix}"))
-    assert again.card.licence == "MIT"
-    for fact in ("scales", "colour", "value_range", "training_data"):
+    assert again.card.license == "MIT"
+    for fact in ("scales", "color", "value_range", "training_data"):
         assert getattr(again.card, fact) == getattr(model.card, fact)
     # imdn-as has only programs for multiples of 4; any size is taken nevertheless
     x = torch.rand(2, again.network(scale).in_channels, 31, 42)

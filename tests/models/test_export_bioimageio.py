@@ -104,11 +104,11 @@ def test_the_cover_shows_input_and_output_side_by_side(tmp_path):
     assert (squares == squares[:, :1, :, :1]).all()
 
 
-@pytest.mark.parametrize(("licence", "stored"), [("MIT", "MIT"), ("not stated", None)])
-def test_a_licence_is_stored_only_where_there_is_one(licence, stored, tmp_path):
-    folder, rdf = package("bicubic", tmp_path / "model.zip", scale=2, licence=licence)
+@pytest.mark.parametrize(("license", "stored"), [("MIT", "MIT"), ("not stated", None)])
+def test_a_license_is_stored_only_where_there_is_one(license, stored, tmp_path):
+    folder, rdf = package("bicubic", tmp_path / "model.zip", scale=2, license=license)
     assert rdf.get("license") == stored
-    assert f"Licence: {licence}" in (folder / "README.md").read_text()
+    assert f"License: {license}" in (folder / "README.md").read_text()
 
 
 def test_any_title_becomes_a_name_that_the_specification_takes(tmp_path):

@@ -68,8 +68,8 @@ def graph(
 def test_scale_and_channels_are_found_by_running(scale, channels, tmp_path):
     model = load_model(scripted(Enlarging(scale, channels), tmp_path / "theirs.pt"))
     assert model.scales == (scale,)
-    assert model.card.colour == ("RGB" if channels == 3 else "Y")
-    assert model.card.licence == "not stated"
+    assert model.card.color == ("RGB" if channels == 3 else "Y")
+    assert model.card.license == "not stated"
 
 
 @pytest.mark.parametrize("range_", [1.0, 255.0])

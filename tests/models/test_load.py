@@ -51,7 +51,7 @@ title = "Tiny"
 architecture = "espcn"
 summary = "For tests."
 group = "Small and fast"
-colour = "Y"
+color = "Y"
 value_range = 255.0
 [[model.checkpoint]]
 scale = 3
@@ -206,11 +206,11 @@ def test_our_own_files_need_no_guess(tmp_path):
         "ecbsr-plain",
         {"scale": 2, "m": 1, "c": 4},
         value_range=255,
-        colour="grey",
+        color="grey",
         training_data="beads",
     )
     card = load_model(str(path)).card
-    assert (card.id, card.group, card.value_range, card.colour) == ("mine", "Mine", 255, "grey")
+    assert (card.id, card.group, card.value_range, card.color) == ("mine", "Mine", 255, "grey")
     assert card.training_data == "beads"
     assert "as the file says" in card.summary
 
@@ -293,8 +293,8 @@ def test_an_empty_checkpoint_says_so(tmp_path):
 
 
 def test_what_the_user_says_goes(weights):
-    model = load_model("tiny", value_range=1, colour="grey")
-    assert (model.card.value_range, model.card.colour) == (1, "grey")
+    model = load_model("tiny", value_range=1, color="grey")
+    assert (model.card.value_range, model.card.color) == (1, "grey")
     assert load_model("tiny").card.value_range == 255
     assert load_model("tiny").network(3) is model.network(3)
 
@@ -304,8 +304,8 @@ def test_what_the_user_says_goes(weights):
     [
         ({"value_range": 100}, "value_range must be 1 or 255"),
         ({"value_range": 0}, "value_range must be 1 or 255"),
-        ({"colour": "blue"}, "colour must be one of"),
-        ({"colour": "RGB"}, "does not fit"),
+        ({"color": "blue"}, "color must be one of"),
+        ({"color": "RGB"}, "does not fit"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(weights, tmp_path, espcn, options, complaint):

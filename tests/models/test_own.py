@@ -59,7 +59,7 @@ def published(server, monkeypatch, checkpoint):
     """A published model, ``net-official``, at x2 and x3, on the server on this machine."""
     files = {scale: checkpoint(f"net-{scale}", scale).read_bytes() for scale in (2, 3)}
     card = ModelCard(
-        "net-official", "Net", "espcn", "For tests.", "Published", "Y", 1.0, licence="MIT",
+        "net-official", "Net", "espcn", "For tests.", "Published", "Y", 1.0, license="MIT",
         checkpoints=tuple(
             Checkpoint(
                 scale,
@@ -97,11 +97,11 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(texts, texts, st.floats(0, 100), st.booleans())
-def test_a_card_survives_being_written(tmp_path_factory, title, licence, psnr, safe):
+def test_a_card_survives_being_written(tmp_path_factory, title, license, psnr, safe):
     """Quotes, line breaks and control characters included."""
     checkpoint = Checkpoint(2, "a.pth", "0" * 64, "https://host/a", 5, scores={title: (psnr, 0.5)})
     card = ModelCard(
-        "a", title, "espcn", licence, "Mine", "Y", 255.0, licence=licence, bfloat16_safe=safe,
+        "a", title, "espcn", license, "Mine", "Y", 255.0, license=license, bfloat16_safe=safe,
         checkpoints=(checkpoint, Checkpoint(3)),
     )  # fmt: skip
     path = tmp_path_factory.getbasetemp() / "cards.toml"
@@ -110,9 +110,9 @@ def test_a_card_survives_being_written(tmp_path_factory, title, licence, psnr, s
 
 
 def test_an_imported_file_is_a_model_of_its_own(checkpoint, models_home):
-    path = checkpoint(licence="MIT")
+    path = checkpoint(license="MIT")
     card = import_model(path)
-    assert (card.id, card.group, card.licence, card.scales) == ("my-net", "Mine", "MIT", (2,))
+    assert (card.id, card.group, card.license, card.scales) == ("my-net", "Mine", "MIT", (2,))
     path.unlink()
     model = load_model("my-net")
     assert model.card == card == list_models()[-1]
@@ -123,9 +123,9 @@ def test_an_imported_file_is_a_model_of_its_own(checkpoint, models_home):
 
 def test_what_is_said_goes_on_the_card(checkpoint):
     card = import_model(
-        checkpoint(), "fine", title="Fine", licence="CC0-1.0", value_range=255, colour="grey"
+        checkpoint(), "fine", title="Fine", license="CC0-1.0", value_range=255, color="grey"
     )
-    assert (card.title, card.licence, card.value_range, card.colour) == (
+    assert (card.title, card.license, card.value_range, card.color) == (
         "Fine", "CC0-1.0", 255, "grey",
     )  # fmt: skip
     assert load_model("fine").card == card
@@ -302,7 +302,7 @@ def test_an_added_model_can_be_downloaded_again(checkpoint, server, models_home)
     server.data = checkpoint().read_bytes()
     sha = hashlib.sha256(server.data).hexdigest()
     url = server.url("good", "fancy%20net.safetensors?raw=1")
-    card = add_model(url, sha.upper(), "fancy", licence="MIT")
+    card = add_model(url, sha.upper(), "fancy", license="MIT")
     assert (card.id, card.source, card.checkpoints[0].url) == ("fancy", url, url)
     assert stored(models_home) == ["catalog.toml", "fancy-x2.safetensors"]
     (_catalog.models_folder() / "fancy-x2.safetensors").unlink()

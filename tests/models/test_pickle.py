@@ -43,7 +43,7 @@ def here(model):
 def test_another_process_has_the_same_model(origin, file):
     model = {
         "catalog": lambda: load_model("ecbsr"),
-        "file": lambda: load_model(file, value_range=1, colour="Y"),
+        "file": lambda: load_model(file, value_range=1, color="Y"),
         "adjusted": lambda: load_model("esr-tm", value_range=255),
     }[origin]()
     sent = pickle.dumps(model)
@@ -64,7 +64,7 @@ def test_what_arrives_again_is_opened_once(origin, file, monkeypatch):
     monkeypatch.setattr(_load, "_LOADED", {})
     monkeypatch.setattr(_load, "_opened", lambda path: opened.append(path) or real(path))
     name = {"catalog": "esr-tm", "file": file, "adjusted": "esr-tm"}[origin]
-    options = {"value_range": 255.0, "colour": "Y"} if origin != "catalog" else {}
+    options = {"value_range": 255.0, "color": "Y"} if origin != "catalog" else {}
     sent = pickle.dumps(load_model(name, **options))
     monkeypatch.setattr(_load, "_LOADED", {})  # as in a process that has never seen it
     opened.clear()

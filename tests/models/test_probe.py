@@ -66,10 +66,10 @@ def test_a_range_that_was_found_is_said(tmp_path, shared):
 
 
 def test_an_official_file_has_its_card(shared):
-    """Nothing is tried where it is known, and the licence comes with it."""
+    """Nothing is tried where it is known, and the license comes with it."""
     model = load_model(shared / "checkpoints/rfdn/RFDN_AIM.pth")
     assert (model.id, model.scales) == ("rfdn-official", (4,))
-    assert (model.card.value_range, model.card.licence) == (255, "MIT")
+    assert (model.card.value_range, model.card.license) == (255, "MIT")
 
 
 def test_a_range_that_cannot_be_told_is_asked_for(tmp_path):

@@ -133,7 +133,7 @@ def test_it_loads_as_what_it_is(family, scale, wrapper, tmp_path):
     model = load_model(tmp_path / "their.pth", value_range=1)  # random weights restore no picture
     assert model.scales == (scale,)
     assert model.card.architecture == FAMILIES.get(family, family)
-    assert model.card.colour == ("RGB" if network.in_channels == 3 else "Y")
+    assert model.card.color == ("RGB" if network.in_channels == 3 else "Y")
     x = torch.rand(1, network.in_channels, 24, 21)
     with torch.inference_mode():
         torch.testing.assert_close(model.network(scale)(x), network(x), atol=1e-4, rtol=1e-4)
@@ -178,12 +178,12 @@ def at_another_scale(state, scale):
 
 @pytest.mark.parametrize("scale", [2, 3])
 @pytest.mark.parametrize("file", TRAINED)
-def test_value_range_and_colour_of_a_bare_file_are_found_out(file, scale, shared, tmp_path):
+def test_value_range_and_color_of_a_bare_file_are_found_out(file, scale, shared, tmp_path):
     """Of trained networks at scales that the catalog does not have under that checksum."""
     state = official(shared / "checkpoints" / file)
     torch.save(at_another_scale(state, scale), tmp_path / "their.pth")
     model = load_model(tmp_path / "their.pth")
-    assert (model.scales, model.card.colour) == ((scale,), "RGB")
+    assert (model.scales, model.card.color) == ((scale,), "RGB")
     assert model.card.value_range == TRAINED[file]
 
 
@@ -203,4 +203,4 @@ def test_the_value_range_of_an_ecbsr_is_found_out(scale, tmp_path):
     for name, weights, value_range in (("ours", state, 1.0), ("theirs", theirs, 255.0)):
         torch.save({"model_state_dict": weights}, tmp_path / f"{name}.pt")
         card = load_model(tmp_path / f"{name}.pt").card
-        assert (card.value_range, card.colour) == (value_range, "Y")
+        assert (card.value_range, card.color) == (value_range, "Y")

@@ -21,23 +21,22 @@ from napari_sr.models._files import read
     scale=st.integers(2, 4),
     C=st.integers(1, 4),
     value_range=st.sampled_from((1, 255.0)),
-    colour=st.sampled_from(("Y", "grey")),
+    color=st.sampled_from(("Y", "grey")),
 )
 def test_round_trip_even_where_the_tensors_do_not_tell(
-    tmp_path_factory, scale, C, value_range, colour
+    tmp_path_factory, scale, C, value_range, color
 ):
     """A random bank of filters could be anything; the header says what it is."""
     config = {"scale": scale, "K": 3, "C": C}
     network = ESRTM(**config)
     path = tmp_path_factory.mktemp("save") / "new" / "x.safetensors"
     assert (
-        save_network(path, network, "esr-tm", config, value_range=value_range, colour=colour)
-        == path
+        save_network(path, network, "esr-tm", config, value_range=value_range, color=color) == path
     )
     model = load_model(path)
-    assert (model.card.value_range, model.card.colour, model.scales) == (
+    assert (model.card.value_range, model.card.color, model.scales) == (
         value_range,
-        colour,
+        color,
         (scale,),
     )
     loaded = model.network(scale)

@@ -126,7 +126,7 @@ NEAREST = IMAGE.repeat(3, 0).repeat(3, 1)
 def test_a_network_of_theirs_runs_in_the_engine(double, file):
     double()
     model = load_model(file)
-    assert (model.scales, model.card.colour, model.card.value_range) == ((3,), "RGB", 1.0)
+    assert (model.scales, model.card.color, model.card.value_range) == ((3,), "RGB", 1.0)
     assert model.card.architecture == "spandrel-their"
     assert "Their network, through spandrel" in model.card.summary
     np.testing.assert_array_equal(upscale(IMAGE, 3, model), NEAREST)

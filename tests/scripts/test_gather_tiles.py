@@ -9,7 +9,7 @@ import pytest
 
 
 def picture(seed, height=800, width=900, detail=40):
-    """Smooth colours with some noise: what a reduction by two leaves is between plain and wild."""
+    """Smooth colors with some noise: what a reduction by two leaves is between plain and wild."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (8, 9, 3)).astype(np.float32)
     smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -1,4 +1,4 @@
-"""Tiles of dead leaves: the same every time, sharp, and of the colours that they are given."""
+"""Tiles of dead leaves: the same every time, sharp, and of the colors that they are given."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def test_has_edges_that_its_textures_have_not(photos, leaves):
 
 def test_hardly_any_of_the_ground_is_left(leaves):
     """Leaves cover each other; a tile of ground with a few specks would teach little."""
-    colours, counts = np.unique(leaves.reshape(-1, 3), axis=0, return_counts=True)
-    assert len(colours) > 1000
+    colors, counts = np.unique(leaves.reshape(-1, 3), axis=0, return_counts=True)
+    assert len(colors) > 1000
     assert counts.max() < leaves[..., 0].size / 2
 
 

@@ -58,7 +58,7 @@ def test_its_card_is_honest(models_home):
     card = result.card
     assert (card.id, card.group, card.scales) == ("ecbsr-tuned", "Mine", (2,))
     base = load_model("ecbsr").card
-    assert (card.colour, card.value_range, card.licence) == (base.colour, 1.0, base.licence)
+    assert (card.color, card.value_range, card.license) == (base.color, 1.0, base.license)
     assert f"{result.gain:+.2f} dB over ecbsr on {result.tiles} held-out tiles" in card.summary
     assert "your own image" in card.training_data
     assert base.training_data in card.training_data
@@ -105,29 +105,29 @@ def test_a_network_for_255_with_attention_learns(tmp_path):
     config = {"scale": 2, "channels": 8, "blocks": 1}
     network = RFDN(**config)
     path = save_network(
-        tmp_path / "n.safetensors", network, "rfdn", config, value_range=255, colour="RGB"
+        tmp_path / "n.safetensors", network, "rfdn", config, value_range=255, color="RGB"
     )
     import_model(path, "mine")
     result = fine_tune(data.astronaut()[:256, :256], "mine", QUICK, name="mine-better")
     assert result.gain > 0.2
-    assert (result.card.value_range, result.card.colour) == (255.0, "RGB")
+    assert (result.card.value_range, result.card.color) == (255.0, "RGB")
 
 
-@pytest.mark.parametrize("colour", ["Y", "RGB", "grey"])
-def test_planes_are_what_the_network_will_see(colour):
+@pytest.mark.parametrize("color", ["Y", "RGB", "grey"])
+def test_planes_are_what_the_network_will_see(color):
     rgb = data.astronaut()[:40, :50]
-    found = planes_of(rgb, colour)
-    assert len(found) == (3 if colour == "grey" else 1)
-    if colour == "RGB":
+    found = planes_of(rgb, color)
+    assert len(found) == (3 if color == "grey" else 1)
+    if color == "RGB":
         np.testing.assert_allclose(found[0], rgb / 255, atol=1e-6)
-    if colour == "Y":
+    if color == "Y":
         np.testing.assert_allclose(
             found[0][..., 0], napari_sr.imaging.bt601_luma(rgb / 255), atol=1e-6
         )
     grey = np.full((3, 40, 50), 7, np.uint16)
     grey[:, ::2] = 1007
-    planes = planes_of(grey, colour, "ZYX")
-    assert [plane.shape for plane in planes] == [(40, 50, 3 if colour == "RGB" else 1)] * 3
+    planes = planes_of(grey, color, "ZYX")
+    assert [plane.shape for plane in planes] == [(40, 50, 3 if color == "RGB" else 1)] * 3
     assert set(np.unique(planes[0])) == {0, 1}
 
 

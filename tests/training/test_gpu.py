@@ -25,17 +25,17 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a G
 STAGE = Stage(4, patch=16, batch=6, candidates=3)
 
 
-def photographs(colour="RGB"):
+def photographs(color="RGB"):
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (48, 64 + 2 * i, 3), dtype=np.uint8) for i in range(3)]
-    data = TrainingData(images, 2, colour)
+    data = TrainingData(images, 2, color)
     data.taught = data.large.with_pixels(255 - data.large.pixels)
     return data
 
 
-@pytest.mark.parametrize("colour", ["RGB", "Y"])
-def test_batches_are_the_same_wherever_the_pixels_are(colour):
-    here, there = photographs(colour), photographs(colour)
+@pytest.mark.parametrize("color", ["RGB", "Y"])
+def test_batches_are_the_same_wherever_the_pixels_are(color):
+    here, there = photographs(color), photographs(color)
     there.to(torch.device("cuda"))
     assert there.large.pixels.is_cuda
     batches = [data.draw(STAGE, torch.Generator().manual_seed(5)) for data in (here, there)]

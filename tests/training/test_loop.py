@@ -146,14 +146,14 @@ def test_an_unreadable_image_is_named(workspace):
         train(workspace / "recipe.toml", workspace / "run")
 
 
-@pytest.mark.parametrize("colour", ["RGB", "grey"])
-def test_other_colours_train_too(workspace, colour):
-    channels = 3 if colour == "RGB" else 1
+@pytest.mark.parametrize("color", ["RGB", "grey"])
+def test_other_colors_train_too(workspace, color):
+    channels = 3 if color == "RGB" else 1
     text = (workspace / "recipe.toml").read_text()
-    text = text.replace("c = 4 }", f"c = 4, in_channels = {channels} }}\ncolour = '{colour}'")
+    text = text.replace("c = 4 }", f"c = 4, in_channels = {channels} }}\ncolor = '{color}'")
     (workspace / "recipe.toml").write_text(text)
     best = train(workspace / "recipe.toml", workspace / "run")
-    assert load_model(best).card.colour == colour
+    assert load_model(best).card.color == color
 
 
 def test_whitened_filters_are_ordinary_filters_when_saved(workspace):

@@ -95,7 +95,7 @@ def dilated_recipe(workspace, monkeypatch):
         for old, new in {
             '"ecbsr"': '"mspn"',
             "{ m = 1, c = 4 }": "{ channels = 8, blocks = 1 }",
-            "scale = 2\n": 'scale = 2\ncolour = "RGB"\n',
+            "scale = 2\n": 'scale = 2\ncolor = "RGB"\n',
             "iterations = 12": "iterations = 1",
             "iterations = 8": "iterations = 1",
             '"float32"': f'"{precision}"',

@@ -19,5 +19,5 @@ def test_reads_and_builds(name):
         scale=recipe.model.scale, **recipe.model.config
     )
     assert network.scale == recipe.model.scale
-    assert network.in_channels == (3 if recipe.model.colour == "RGB" else 1)
+    assert network.in_channels == (3 if recipe.model.color == "RGB" else 1)
     assert name.endswith(f"-x{recipe.model.scale}.toml")

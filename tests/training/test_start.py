@@ -59,13 +59,13 @@ def test_another_scale_gives_everything_but_the_end(tmp_path):
 
 
 def test_a_grey_network_starts_as_the_rgb_one_is_on_grey_images(tmp_path):
-    colour = registry.get("mspn").build(scale=2, in_channels=3, channels=8, blocks=1)
-    save_file(colour.state_dict(), tmp_path / "rgb.safetensors")
+    color = registry.get("mspn").build(scale=2, in_channels=3, channels=8, blocks=1)
+    save_file(color.state_dict(), tmp_path / "rgb.safetensors")
     grey = registry.get("mspn").build(scale=2, in_channels=1, channels=8, blocks=1)
     assert start_weights(grey, tmp_path / "rgb.safetensors") == len(grey.state_dict())
     x = torch.rand(1, 1, 9, 11)
     with torch.no_grad():
-        wanted = colour(x.expand(-1, 3, -1, -1)).mean(dim=1, keepdim=True)
+        wanted = color(x.expand(-1, 3, -1, -1)).mean(dim=1, keepdim=True)
         torch.testing.assert_close(grey(x), wanted, atol=1e-5, rtol=0)
 
 

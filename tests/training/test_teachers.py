@@ -38,10 +38,10 @@ def taught_data(recipe, folder):
     return data, list(teach(recipe, data, folder, "cpu"))
 
 
-def colour(name, scale=2):
+def color(name, scale=2):
     return [
         ("scale = 2", f"scale = {scale}"),
-        ("c = 4 }", f"c = 4, in_channels = {3 if name == 'RGB' else 1} }}\ncolour = '{name}'"),
+        ("c = 4 }", f"c = 4, in_channels = {3 if name == 'RGB' else 1} }}\ncolor = '{name}'"),
     ]
 
 
@@ -53,7 +53,7 @@ def grown(small):
 
 @pytest.mark.parametrize("name", ["Y", "RGB", "grey"])
 def test_every_image_is_taught_as_the_teacher_enlarges_it(workspace, name):
-    recipe = taught_recipe(workspace, 'teachers = ["bicubic"]', replace=colour(name))
+    recipe = taught_recipe(workspace, 'teachers = ["bicubic"]', replace=color(name))
     data, lessons = taught_data(recipe, workspace / "run")
     assert lessons == [Lesson(i, len(data.small)) for i in range(len(data.small) + 1)]
     white, rounding = (1, 1e-6) if name == "grey" else (255, 0.501)
@@ -87,7 +87,7 @@ def test_of_several_teachers_the_mean_counts(workspace):
 def test_a_patch_is_the_same_place_in_all_three(workspace):
     """Were the large images the teachers' work, a batch would hold them twice."""
     for name in ("Y", "RGB", "grey"):
-        recipe = taught_recipe(workspace, "teachers = []", replace=colour(name))
+        recipe = taught_recipe(workspace, "teachers = []", replace=color(name))
         data, _ = load_data(recipe)
         data.taught = data.large
         batch = data.draw(Stage(1, patch=12, batch=9), torch.Generator().manual_seed(1))
@@ -247,7 +247,7 @@ def test_teachers_can_be_named_from_outside(workspace, monkeypatch):
 def test_published_networks_teach_in_their_own_range(workspace, shared, file, name):
     path = shared / "checkpoints" / file
     model = load_model(path)
-    recipe = taught_recipe(workspace, f'teachers = ["{path}"]', replace=colour(name, scale=4))
+    recipe = taught_recipe(workspace, f'teachers = ["{path}"]', replace=color(name, scale=4))
     data, _ = load_data(recipe)
     data.small, data.large = (PixelStore([each.image(0)]) for each in (data.small, data.large))
     list(teach(recipe, data, workspace / "run", "cpu"))
@@ -269,10 +269,10 @@ def test_a_teacher_of_a_larger_scale_teaches_by_its_reduced_image(workspace):
     """Its x4 image, reduced by two as MATLAB does."""
     large = registry.get("ecbsr-plain").build(scale=4, m=1, c=4)
     save_network(
-        workspace / "x4.safetensors", large, "ecbsr-plain", {"scale": 4, "m": 1, "c": 4}, colour="Y"
+        workspace / "x4.safetensors", large, "ecbsr-plain", {"scale": 4, "m": 1, "c": 4}, color="Y"
     )
     table = f'teachers = ["{workspace / "x4.safetensors"}"]'
-    recipe = taught_recipe(workspace, table, replace=colour("grey"))
+    recipe = taught_recipe(workspace, table, replace=color("grey"))
     data, _ = taught_data(recipe, workspace / "run")
     small = data.small.image(0).permute(2, 0, 1)[None]
     with torch.no_grad():

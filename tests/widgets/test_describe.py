@@ -45,10 +45,10 @@ def test_progress_tells_what_is_left_once_something_is_done():
 
 
 @pytest.mark.parametrize("card", list_models(), ids=lambda card: card.id)
-def test_every_model_says_what_it_is_good_for_and_under_which_licence(card):
+def test_every_model_says_what_it_is_good_for_and_under_which_license(card):
     assert describe_card(card).startswith(card.summary)
     assert all(f"×{scale}" in describe_card(card) for scale in card.scales)
-    assert card.licence in describe_provenance(card)
+    assert card.license in describe_provenance(card)
 
 
 def test_errors_are_sentences():

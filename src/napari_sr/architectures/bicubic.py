@@ -134,7 +134,7 @@ register(
         build=Bicubic,
         detect=_never,
         value_range=1.0,
-        colour="grey",
+        color="grey",
     )
 )
 register(
@@ -146,6 +146,6 @@ register(
         build=TransposedBicubic,
         detect=_detect_transposed,
         value_range=1.0,
-        colour="Y",
+        color="Y",
     )
 )

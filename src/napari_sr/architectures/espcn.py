@@ -71,6 +71,6 @@ register(
         build=ESPCN,
         detect=_detect,
         value_range=1.0,
-        colour="Y",
+        color="Y",
     )
 )

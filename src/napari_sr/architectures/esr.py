@@ -208,7 +208,7 @@ def _register_bank(id: str, title: str, family: type[_FilterBank]) -> None:
             build=family,
             detect=partial(_detect_bank, family),
             value_range=1.0,
-            colour="Y",
+            color="Y",
         )
     )
 
@@ -225,6 +225,6 @@ register(
         build=ESRCNN,
         detect=_detect_cnn,
         value_range=1.0,
-        colour="Y",
+        color="Y",
     )
 )

@@ -155,7 +155,7 @@ register(
         build=FSRCNN,
         detect=_detect_paper,
         value_range=1.0,
-        colour="Y",
+        color="Y",
     )
 )
 register(
@@ -167,6 +167,6 @@ register(
         build=FSRCNNEdgeSR,
         detect=_detect_edge_sr,
         value_range=1.0,
-        colour="Y",
+        color="Y",
     )
 )

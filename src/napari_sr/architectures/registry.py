@@ -46,7 +46,7 @@ class Architecture:
     """Official keys to those of our module, where they differ."""
     value_range: float | None = None
     """The authors' networks expect ``[0, value_range]``: 1 or 255; None where files differ."""
-    colour: Literal["Y", "RGB", "grey"] | None = None
+    color: Literal["Y", "RGB", "grey"] | None = None
     """What the authors' networks are run on; None: by the input channels (1: Y, 3: RGB)."""
 
 

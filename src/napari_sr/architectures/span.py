@@ -42,7 +42,7 @@ PAPER = (
 URL = "https://arxiv.org/abs/2311.12770"
 
 _MEAN = (0.4488, 0.4371, 0.4040)
-"""Mean colour of DIV2K, which the network takes off."""
+"""Mean color of DIV2K, which the network takes off."""
 _RANGE = 255.0
 
 

@@ -59,7 +59,7 @@ def cost_facts(model: str, scale: int) -> dict[str, Any]:
     from napari_sr.models import load_model
 
     loaded = load_model(model)
-    shape = (SIDE, SIDE, 3) if loaded.card.colour == "RGB" else (SIDE, SIDE)
+    shape = (SIDE, SIDE, 3) if loaded.card.color == "RGB" else (SIDE, SIDE)
     planned = plan(shape, scale, loaded, dtype=np.uint8, tile=None, measure=False)
     found = footprint(loaded, scale, side=SIDE)
     counted = {name: getattr(found, name) for name in ("parameters", "macs", "activations")}
@@ -88,7 +88,7 @@ def card_lines(card: ModelCard, model: str) -> Iterator[str]:
     str
         Name and value; checkpoints are indented further.
     """
-    from napari_sr.models import explain_licence
+    from napari_sr.models import explain_license
 
     yield card.id
     yield from _aligned(
@@ -97,8 +97,8 @@ def card_lines(card: ModelCard, model: str) -> Iterator[str]:
             "good for": card.summary,
             "group": card.group,
             "architecture": card.architecture,
-            "colour": f"{card.colour}, values 0 to {card.value_range:g}",
-            "licence": explain_licence(card.licence),
+            "color": f"{card.color}, values 0 to {card.value_range:g}",
+            "license": explain_license(card.license),
             "source": card.source,
             "paper": card.paper,
             "trained on": card.training_data,

@@ -24,7 +24,7 @@ def evaluate(
         typer.Option(help="Folder of small images, matched by name; else they are made."),
     ] = None,
     value_range: options.ValueRange = None,
-    colour: options.Colour = None,
+    color: options.Color = None,
     device: options.Device = "auto",
     precision: options.Precision = "float32",
     tile: options.TileText = "auto",
@@ -44,7 +44,7 @@ def evaluate(
     from napari_sr.evaluation import evaluate as measure
 
     size = options.parse_tile(tile)
-    loaded = [options.load(name, value_range, colour) for name in dict.fromkeys(model)]
+    loaded = [options.load(name, value_range, color) for name in dict.fromkeys(model)]
     models = {each.id: each for each in [options.load(BASELINE, None, None), *loaded]}
     sets: list[list[Evaluation]] = []
     for folder in hr:

@@ -23,9 +23,12 @@ def export(
         str | None, typer.Option(help="torchscript, onnx, safetensors or bioimageio (a zip file).")
     ] = None,
     value_range: options.ValueRange = None,
-    colour: options.Colour = None,
-    licence: Annotated[
-        str | None, typer.Option(help="SPDX identifier, if the model does not say it itself.")
+    color: options.Color = None,
+    license: Annotated[
+        str | None,
+        typer.Option(
+            "--license", "--licence", help="SPDX identifier, if the model does not say it itself."
+        ),
     ] = None,
     author: Annotated[
         list[str] | None, typer.Option(help="For a bioimage.io package; several times for several.")
@@ -40,8 +43,8 @@ def export(
 
     from napari_sr.models.export import export_model
 
-    loaded = options.load(model, value_range, colour)
-    done = export_model(loaded, output, scale, format, licence=licence, authors=author or ())
+    loaded = options.load(model, value_range, color)
+    done = export_model(loaded, output, scale, format, license=license, authors=author or ())
     if json:
         print_json(asdict(done))
         return

@@ -38,7 +38,7 @@ def list_(
     for group, members in groupby(cards, key=lambda card: card.group):
         show_table(
             group,
-            ["id", "scales", "weights", "colour", "parameters", "Set5 dB", "licence", "good for"],
+            ["id", "scales", "weights", "color", "parameters", "Set5 dB", "license", "good for"],
             [_row(card) for card in members],
         )
 
@@ -47,13 +47,13 @@ def list_(
 def info(
     model: Annotated[str, typer.Argument(help="Id from `models list`, or path of a checkpoint.")],
     value_range: options.ValueRange = None,
-    colour: options.Colour = None,
+    color: options.Color = None,
     json: options.Json = False,
 ) -> None:
-    """Show the card of a model: source, licence, paper, size, scores, cost."""
+    """Show the card of a model: source, license, paper, size, scores, cost."""
     card = options.find_card(model)
-    if value_range is not None or colour is not None:
-        card = options.load(model, value_range, colour).card
+    if value_range is not None or color is not None:
+        card = options.load(model, value_range, color).card
     if json:
         print_json(card_facts(card, model))
         return
@@ -73,10 +73,10 @@ def _row(card: "ModelCard") -> list[str]:
         card.id,
         " ".join(f"x{scale}" for scale in card.scales),
         _where(card),
-        card.colour,
+        card.color,
         _span([_count(c.parameters) for c in card.checkpoints if c.parameters is not None]),
         " ".join(f"{c.scores['Set5'][0]:.2f}" for c in card.checkpoints if "Set5" in c.scores),
-        card.licence,
+        card.license,
         card.summary,
     ]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_sr.models import ModelCard
 
 Tile = int | tuple[int, int] | Literal["auto"] | None
-ColourName = Literal["Y", "RGB", "grey"]
+ColorName = Literal["Y", "RGB", "grey"]
 Factor = float | tuple[float, float]
 
 Model = Annotated[
@@ -30,8 +30,13 @@ ValueRange = Annotated[
     float | None,
     typer.Option(help="For a file of unknown origin: its values go to 1 or to 255."),
 ]
-Colour = Annotated[
-    str | None, typer.Option(help="For a file of unknown origin: it was trained on Y, RGB or grey.")
+Color = Annotated[
+    str | None,
+    typer.Option(
+        "--color",
+        "--colour",
+        help="For a file of unknown origin: it was trained on Y, RGB or grey.",
+    ),
 ]
 ScaleText = Annotated[
     str,
@@ -61,7 +66,7 @@ Uncertainty = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def load(model: str, value_range: float | None, colour: str | None) -> LoadedModel:
+def load(model: str, value_range: float | None, color: str | None) -> LoadedModel:
     """Load the model that the options name.
 
     Parameters
@@ -70,7 +75,7 @@ def load(model: str, value_range: float | None, colour: str | None) -> LoadedMod
         Id or path.
     value_range : float or None
         1 or 255.
-    colour : str or None
+    color : str or None
         Y, RGB or grey.
 
     Returns
@@ -80,11 +85,11 @@ def load(model: str, value_range: float | None, colour: str | None) -> LoadedMod
     """
     from napari_sr.models import load_model
 
-    return load_model(model, value_range=value_range, colour=known_colour(colour))
+    return load_model(model, value_range=value_range, color=known_color(color))
 
 
-def known_colour(text: str | None) -> ColourName | None:
-    """Read a colour, in any letter case.
+def known_color(text: str | None) -> ColorName | None:
+    """Read a color, in any letter case.
 
     Parameters
     ----------
@@ -103,9 +108,9 @@ def known_colour(text: str | None) -> ColourName | None:
     """
     if text is None:
         return None
-    known: dict[str, ColourName] = {"y": "Y", "rgb": "RGB", "grey": "grey", "gray": "grey"}
+    known: dict[str, ColorName] = {"y": "Y", "rgb": "RGB", "grey": "grey", "gray": "grey"}
     if text.lower() not in known:
-        raise typer.BadParameter(f"--colour takes Y, RGB or grey, not {text!r}")
+        raise typer.BadParameter(f"--color takes Y, RGB or grey, not {text!r}")
     return known[text.lower()]
 
 

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 Id = Annotated[str | None, typer.Option("--id", help="Name in the catalog; else from the file's.")]
 Title = Annotated[str | None, typer.Option(help="Name for people.")]
-Licence = Annotated[str | None, typer.Option(help="SPDX identifier, e.g. MIT.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to the licence beforehand.")]
+License = Annotated[
+    str | None, typer.Option("--license", "--licence", help="SPDX identifier, e.g. MIT.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree to the license beforehand.")]
 
 
 def download(
@@ -25,7 +27,7 @@ def download(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Download published weights; the licence is shown before."""
+    """Download published weights; the license is shown before."""
     from napari_sr.models import download_model, to_download
 
     for model in models:
@@ -46,16 +48,16 @@ def import_(
     file: Annotated[Path, typer.Argument(help="A checkpoint; it is copied.")],
     id: Id = None,
     title: Title = None,
-    licence: Licence = None,
+    license: License = None,
     value_range: options.ValueRange = None,
-    colour: options.Colour = None,
+    color: options.Color = None,
 ) -> None:
     """Take a checkpoint file into the catalog."""
     from napari_sr.models import import_model
 
-    known = options.known_colour(colour)
+    known = options.known_color(color)
     card = import_model(
-        file, id, title=title, licence=licence, value_range=value_range, colour=known
+        file, id, title=title, license=license, value_range=value_range, color=known
     )
     _tell(card)
 
@@ -65,17 +67,17 @@ def add(
     sha256: Annotated[str, typer.Option(help="What the file must be.")],
     id: Id = None,
     title: Title = None,
-    licence: Licence = None,
+    license: License = None,
     value_range: options.ValueRange = None,
-    colour: options.Colour = None,
+    color: options.Color = None,
 ) -> None:
     """Download a checkpoint from any address and take it into the catalog."""
     from napari_sr.models import add_model
 
-    known = options.known_colour(colour)
+    known = options.known_color(color)
     with download_bar(url) as progress:
         card = add_model(
-            url, sha256, id, title=title, licence=licence, value_range=value_range, colour=known,
+            url, sha256, id, title=title, license=license, value_range=value_range, color=known,
             progress=progress,
         )  # fmt: skip
     _tell(card)
@@ -93,11 +95,11 @@ def remove(
 
 
 def _agree(card: "ModelCard", yes: bool) -> None:
-    """Say what the licence means; ask where it gives less than the usual rights."""
-    from napari_sr.models import explain_licence, is_permissive
+    """Say what the license means; ask where it gives less than the usual rights."""
+    from napari_sr.models import explain_license, is_permissive
 
-    typer.echo(explain_licence(card.licence))
-    if yes or is_permissive(card.licence):
+    typer.echo(explain_license(card.license))
+    if yes or is_permissive(card.license):
         return
     if not typer.confirm("Download it under these terms? (--yes agrees beforehand)"):
         raise CancelledError("not downloaded")

@@ -25,7 +25,7 @@ def upscale(
     scale: options.ScaleText = "2",
     model: options.Model = "ecbsr",
     value_range: options.ValueRange = None,
-    colour: options.Colour = None,
+    color: options.Color = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     tile: options.TileText = "auto",
@@ -60,7 +60,7 @@ def upscale(
 
     settings = Settings(
         scale=options.parse_scale(scale),
-        model=options.load(model, value_range, colour),
+        model=options.load(model, value_range, color),
         device=device,
         precision=precision,
         tile=options.parse_tile(tile),

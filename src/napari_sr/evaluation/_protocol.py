@@ -117,7 +117,7 @@ def choose_protocol(asked: str, card: ModelCard) -> Protocol:
         If there is no such protocol.
     """
     if asked == "auto":
-        return LUMA if card.colour == "Y" else RGB8
+        return LUMA if card.color == "Y" else RGB8
     if asked not in PROTOCOLS:
         raise InputError(f"protocol must be auto, {', '.join(PROTOCOLS)}, not {asked!r}")
     return PROTOCOLS[asked]

@@ -60,13 +60,13 @@ def read_grey(path: Path) -> NDArray[Any]:
     Raises
     ------
     FileReadError
-        If it is no image, or has colours.
+        If it is no image, or has colors.
     """
     image = _decode(path)
     if image.ndim == 2:
         return image
     if np.ptp(image[..., :3], axis=2).any():
-        raise FileReadError(f"{path}: has colours; the protocol grey needs one channel")
+        raise FileReadError(f"{path}: has colors; the protocol grey needs one channel")
     return np.ascontiguousarray(image[..., 0])
 
 

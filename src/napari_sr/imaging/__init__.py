@@ -1,7 +1,7 @@
-"""Pure array functions: colour, intensity, MATLAB's bicubic, axes. No torch, no napari, no files."""
+"""Pure array functions: color, intensity, MATLAB's bicubic, axes. No torch, no napari, no files."""
 
 from napari_sr.imaging._axes import Axes, default_axes, parse_axes
-from napari_sr.imaging._colour import bt601_luma, rgb_to_ycbcr, ycbcr_to_rgb
+from napari_sr.imaging._color import bt601_luma, rgb_to_ycbcr, ycbcr_to_rgb
 from napari_sr.imaging._intensity import (
     check_dtype,
     from_unit,

@@ -49,7 +49,7 @@ class Axes:
         return self._length("S")
 
     @property
-    def colours(self) -> int:
+    def colors(self) -> int:
         """Samples of a pixel without alpha: 1 or 3."""
         return 3 if self.samples >= 3 else 1
 

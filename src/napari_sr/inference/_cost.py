@@ -8,7 +8,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of one way to run a model: device, precision and colours."""
+    """Of one way to run a model: device, precision and colors."""
 
     times: tuple[tuple[int, float], ...]
     """Window pixels and the seconds that they took, ascending; at least one."""

@@ -39,7 +39,7 @@ class Ranges:
 
 def fixed_range(axes: Axes, dtype: np.dtype[Any]) -> tuple[float, float] | None:
     """Range that RGB has by convention: 0 to 255 for 8 bits, 0 to 1 for floating point and bool; else None."""
-    if axes.colours < 3:
+    if axes.colors < 3:
         return None
     if dtype == np.uint8:
         return 0.0, 255.0
@@ -47,9 +47,9 @@ def fixed_range(axes: Axes, dtype: np.dtype[Any]) -> tuple[float, float] | None:
 
 
 def known_ranges(known: tuple[float, float], axes: Axes, dtype: np.dtype[Any]) -> Ranges:
-    """Ranges of a stack of which nothing is to be read: the known one for colours, all that exists for alpha."""
+    """Ranges of a stack of which nothing is to be read: the known one for colors, all that exists for alpha."""
     full = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
-    ends = [known] * axes.colours + [full] * (axes.samples - axes.colours)
+    ends = [known] * axes.colors + [full] * (axes.samples - axes.colors)
     low, high = np.tile(np.array(ends, np.float64), (axes.channels, 1, 1)).transpose(2, 0, 1)
     return Ranges(low, high)
 
@@ -77,7 +77,7 @@ def measure_ranges(
     -------
     Ranges
         The given range; or that of RGB by convention; else the robust range of each channel, common to R, G and B.
-        Channels of one colour only keep it exactly: their range has no length.
+        Channels of one color only keep it exactly: their range has no length.
 
     Raises
     ------
@@ -96,12 +96,12 @@ def measure_ranges(
 def _channel_ranges(
     images: list[NDArray[Any]], axes: Axes, known: tuple[float, float] | None
 ) -> list[tuple[float, float]]:
-    colours = range(axes.colours)
+    colors = range(axes.colors)
     ends = [_extremes([image[sample] for image in images]) for sample in range(axes.samples)]
-    if all(ends[sample][0] == ends[sample][1] for sample in colours):
+    if all(ends[sample][0] == ends[sample][1] for sample in colors):
         return ends
-    common = known or robust_range([image[: axes.colours] for image in images])
-    return [common] * axes.colours + ends[axes.colours :]
+    common = known or robust_range([image[: axes.colors] for image in images])
+    return [common] * axes.colors + ends[axes.colors :]
 
 
 def _extremes(parts: list[NDArray[Any]]) -> tuple[float, float]:

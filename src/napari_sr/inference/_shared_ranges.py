@@ -58,7 +58,7 @@ class SharedRanges:
         small = sum(view.size for view in views) <= _WHOLE
         if known and not small:
             return known_ranges(known, plan.axes, plan.dtype)
-        # Also where there is a convention: an image of one colour keeps it exactly, and alpha its extremes.
+        # Also where there is a convention: an image of one color keeps it exactly, and alpha its extremes.
         parts = [_read_all(view) if small else _read_some(view) for view in views]
         return measure_ranges(parts, plan.axes, plan.dtype, known)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_sr.imaging import from_unit, to_dtype, to_unit
 from napari_sr.inference import _holes
-from napari_sr.inference._colour import choose_path
+from napari_sr.inference._color import choose_path
 from napari_sr.inference._moments import Moments
 from napari_sr.inference._region import Region, Strip
 from napari_sr.inference._runner import Place, Runner
@@ -50,7 +50,7 @@ class _Batch:
     low: Tensor
     high: Tensor
     unit: Tensor
-    """Colour samples in [0, 1]."""
+    """Color samples in [0, 1]."""
     rest: Tensor
     """What of them lies outside the range, as intensities."""
     place: Place
@@ -115,8 +115,8 @@ class Step:
         raw = [self._read(tile.frame, *window) for tile, window in zip(tiles, windows, strict=True)]
         x = torch.from_numpy(np.stack(raw)).to(self._device)
         low, high = self._ends(tiles, x)
-        colours = self._plan.axes.colours
-        unit, rest = to_unit(x[:, :colours], low[:, :colours], high[:, :colours])
+        colors = self._plan.axes.colors
+        unit, rest = to_unit(x[:, :colors], low[:, :colors], high[:, :colors])
         place = Place(
             self._plan.axes.size,
             tuple((y.start, x.start) for y, x in windows),
@@ -127,14 +127,14 @@ class Step:
 
     def _intensities(self, batch: _Batch, i: int, part: Tensor) -> Tensor:
         """Output intensities of one tile: network, outliers, alpha."""
-        colours, region = self._plan.axes.colours, batch.regions[i]
-        out = from_unit(part, batch.low[i, :colours], batch.high[i, :colours])
+        colors, region = self._plan.axes.colors, batch.regions[i]
+        out = from_unit(part, batch.low[i, :colors], batch.high[i, :colors])
         if batch.rest[i].any():
             out += region.enlarge(batch.rest[i])
-        if colours == batch.x.shape[1]:
+        if colors == batch.x.shape[1]:
             return out
-        alpha = region.enlarge(batch.x[i, colours:])
-        return torch.cat([out, alpha.clip(batch.low[i, colours:], batch.high[i, colours:])])
+        alpha = region.enlarge(batch.x[i, colors:])
+        return torch.cat([out, alpha.clip(batch.low[i, colors:], batch.high[i, colors:])])
 
     @property
     def _device(self) -> torch.device:

@@ -1,4 +1,4 @@
-"""What PNG, JPEG and WebP carry beside pixels: which way is up (EXIF) and what colours mean (ICC)."""
+"""What PNG, JPEG and WebP carry beside pixels: which way is up (EXIF) and what colors mean (ICC)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def upright(image: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 
 def icc_profile(format: str, coded: bytes) -> bytes | None:
-    """Colour profile embedded in a coded image.
+    """Color profile embedded in a coded image.
 
     Parameters
     ----------

@@ -105,8 +105,8 @@ Size = tuple[int, int, int, int]
 
 
 def _png(coded: bytes) -> Size:
-    width, height, bits, colour = unpack_from(">IIBB", coded, 16)
-    samples = {0: 1, 2: 3}.get(colour, 4)  # palettes and grey with alpha come out as RGBA
+    width, height, bits, color = unpack_from(">IIBB", coded, 16)
+    samples = {0: 1, 2: 3}.get(color, 4)  # palettes and grey with alpha come out as RGBA
     return height, width, samples, 2 if bits == 16 else 1
 
 

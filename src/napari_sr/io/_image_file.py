@@ -25,9 +25,9 @@ class Channel:
     name: str | None = None
     """Shown to the user, such as ``"DAPI"``."""
     color: str | None = None
-    """Display colour as ``"#rrggbb"``."""
+    """Display color as ``"#rrggbb"``."""
     window: tuple[float, float] | None = None
-    """Intensities shown as black and as the full colour."""
+    """Intensities shown as black and as the full color."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +60,7 @@ class ImageFile:
         if len(self.axes) != self.data.ndim or len(set(self.axes)) != len(self.axes):
             raise InputError(f"axes {self.axes!r} do not name the dimensions of {self.data.shape}")
         if "S" in self.axes[:-1]:
-            raise InputError(f"axes {self.axes!r}: colour samples (S) must come last")
+            raise InputError(f"axes {self.axes!r}: color samples (S) must come last")
         for key, default in (("scale", 1.0), ("translation", 0.0), ("units", PIXEL)):
             given = tuple(getattr(self, key)) or (default,) * self.data.ndim
             if len(given) != self.data.ndim:

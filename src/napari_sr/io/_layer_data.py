@@ -1,4 +1,4 @@
-"""Between image files and napari's layer tuples: names, scale, units, channels, colours."""
+"""Between image files and napari's layer tuples: names, scale, units, channels, colors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def to_layer_data(image: ImageFile) -> LayerData:
     -------
     tuple of (data, attributes, "image")
         Lazy where the image is; multiscale where the file has levels. Channels become layers of
-        their own (``channel_axis``), with their names, colours and contrast limits.
+        their own (``channel_axis``), with their names, colors and contrast limits.
     """
     levels = [image.data, *image.levels]
     kept = [i for i, axis in enumerate(image.axes) if axis not in "CS"]
@@ -149,8 +149,8 @@ def _layer_channel(attributes: Mapping[str, Any]) -> Channel:
 
 
 def _hex(colormap: Any) -> str | None:
-    """Colour at the upper end of a colormap that runs straight from black; else None."""
-    colours = colormap.get("colors") if isinstance(colormap, dict) else None
-    if colours is None or len(colours) != 2 or np.any(np.asarray(colours[0])[:3]):
+    """Color at the upper end of a colormap that runs straight from black; else None."""
+    colors = colormap.get("colors") if isinstance(colormap, dict) else None
+    if colors is None or len(colors) != 2 or np.any(np.asarray(colors[0])[:3]):
         return None
-    return "#{:02x}{:02x}{:02x}".format(*(round(255 * c) for c in np.asarray(colours[1])[:3]))
+    return "#{:02x}{:02x}{:02x}".format(*(round(255 * c) for c in np.asarray(colors[1])[:3]))

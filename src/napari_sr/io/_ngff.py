@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ORDER = "TCZYX"
 """Order of axes that NGFF prescribes."""
 _TYPES = {"T": "time", "C": "channel"}
-_COLOURS = ("00FFFF", "FF00FF", "FFFF00", "0000FF", "00FF00", "FF0000")
+_COLORS = ("00FFFF", "FF00FF", "FFFF00", "0000FF", "00FF00", "FF0000")
 _RGB = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
 
 
@@ -56,12 +56,12 @@ def image_attributes(layout: ZarrLayout) -> dict[str, Any]:
 def omero(
     layout: ZarrLayout, limits: Sequence[tuple[float, float]], full: tuple[float, float]
 ) -> dict[str, Any]:
-    """Channel names, colours and display ranges.
+    """Channel names, colors and display ranges.
 
     Parameters
     ----------
     layout : ZarrLayout
-        Whose channels' own names, colours and windows are used where they have them.
+        Whose channels' own names, colors and windows are used where they have them.
     limits : sequence of (float, float)
         Smallest and largest intensity of each channel.
     full : (float, float)
@@ -76,13 +76,13 @@ def omero(
     given = layout.channels if len(layout.channels) == count else (Channel(),) * count
     channels = []
     for i, (channel, (low, high)) in enumerate(zip(given, limits, strict=True)):
-        label, colour = _RGB[i] if layout.samples else (f"Channel {i}", _colour(i, count))
+        label, color = _RGB[i] if layout.samples else (f"Channel {i}", _color(i, count))
         start, end = channel.window or (low, high)
         smallest, largest = min(full[0], start), max(full[1], end)
         channels.append(
             {
                 "label": channel.name or label,
-                "color": (channel.color or colour).lstrip("#").upper(),
+                "color": (channel.color or color).lstrip("#").upper(),
                 "active": True,
                 "coefficient": 1,
                 "family": "linear",
@@ -173,10 +173,10 @@ def read_channels(attributes: Mapping[str, Any]) -> tuple[Channel, ...]:
 
 
 def _channel(entry: Mapping[str, Any]) -> Channel:
-    window, colour = entry.get("window") or {}, str(entry.get("color") or "").lstrip("#")
+    window, color = entry.get("window") or {}, str(entry.get("color") or "").lstrip("#")
     return Channel(
         entry.get("label"),
-        f"#{colour.lower()}" if len(colour) == 6 else None,
+        f"#{color.lower()}" if len(color) == 6 else None,
         (float(window["start"]), float(window["end"])) if {"start", "end"} <= set(window) else None,
     )
 
@@ -199,8 +199,8 @@ def _transforms(layout: ZarrLayout, level: int) -> list[dict[str, Any]]:
     ]
 
 
-def _colour(index: int, count: int) -> str:
-    return "FFFFFF" if count == 1 else _COLOURS[index % len(_COLOURS)]
+def _color(index: int, count: int) -> str:
+    return "FFFFFF" if count == 1 else _COLORS[index % len(_COLORS)]
 
 
 def _spare(axes: str) -> str:

@@ -39,7 +39,7 @@ def read_raster(path: Path, max_bytes: int | None = None) -> ImageFile:
     Returns
     -------
     ImageFile
-        Axes YX or YXS: grey stays grey, colour is RGB or RGBA, turned upright as EXIF says.
+        Axes YX or YXS: grey stays grey, color is RGB or RGBA, turned upright as EXIF says.
         uint8, uint16 or float32 as stored. An ICC profile is kept in ``metadata["icc_profile"]``.
 
     Raises

@@ -43,7 +43,7 @@ def write_raster(
     quality : int, optional
         1 to 100, for JPEG (95 unless given) and WebP (lossless unless given).
     icc_profile : bytes, optional
-        What the colours mean; kept in PNG and JPEG.
+        What the colors mean; kept in PNG and JPEG.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def _png(image: NDArray[Any], quality: int | None, icc_profile: bytes | None) ->
 def _jpeg(image: NDArray[Any], quality: int | None, icc_profile: bytes | None) -> bytes:
     cv2 = _opencv()
     options = [cv2.IMWRITE_JPEG_QUALITY, quality or JPEG_QUALITY]
-    # colour at full resolution: half of it is what an upscaled image has just won
+    # color at full resolution: half of it is what an upscaled image has just won
     options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
     bgr = image if image.ndim == 2 else np.ascontiguousarray(image[..., ::-1])
     coded = bytes(cv2.imencode(".jpg", bgr, options)[1])
@@ -103,7 +103,7 @@ def _jpeg(image: NDArray[Any], quality: int | None, icc_profile: bytes | None) -
 
 
 def _jpeg_profile(profile: bytes) -> bytes:
-    """Colour profile as APP2 segments, which are short, so that it may need several."""
+    """Color profile as APP2 segments, which are short, so that it may need several."""
     parts = [profile[i : i + 65519] for i in range(0, len(profile), 65519)]
     segments = b""
     for number, part in enumerate(parts, 1):

@@ -39,7 +39,7 @@ def read_image(
     Returns
     -------
     ImageFile
-        Pixels as stored (dtype kept, colours as RGB(A)), axes, pixel size, units, channels.
+        Pixels as stored (dtype kept, colors as RGB(A)), axes, pixel size, units, channels.
 
     Raises
     ------

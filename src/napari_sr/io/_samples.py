@@ -19,7 +19,7 @@ CC0 = "CC0 1.0"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is known of a sample image; licences and sources as scikit-image states them."""
+    """What is known of a sample image; licenses and sources as scikit-image states them."""
 
     id: str
     title: str
@@ -27,7 +27,7 @@ class Sample:
     file: str
     """Name in scikit-image's data folder."""
     source: str
-    licence: str
+    license: str
     pixel_size: float | None = None
     """Micrometers per pixel, where known."""
 
@@ -119,7 +119,7 @@ def sample_image(name: str) -> ImageFile:
     -------
     ImageFile
         uint8, grey or RGB, with pixel size where it is known; ``metadata`` has ``"source"`` and
-        ``"licence"``.
+        ``"license"``.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def sample_image(name: str) -> ImageFile:
         raise InputError(f"no sample image {name!r}; there are {', '.join(SAMPLES)}")
     sample = SAMPLES[name]
     image = read_raster(_data_folder() / sample.file)
-    about = {"source": sample.source, "licence": sample.licence}
+    about = {"source": sample.source, "license": sample.license}
     image = replace(image, name=name, metadata={**image.metadata, **about})
     if sample.pixel_size is None:
         return image

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from napari_sr.io._image_file import Array
 
 MINISWHITE, RGB, PALETTE, YCBCR = 0, 2, 3, 6
-COLOUR_SPACES = {5: "CMYK", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
-"""TIFF's colour models (PhotometricInterpretation) that would be shown wrong as they are."""
+COLOR_SPACES = {5: "CMYK", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
+"""TIFF's color models (PhotometricInterpretation) that would be shown wrong as they are."""
 
 
 def read_tiff(
@@ -45,7 +45,7 @@ def read_tiff(
     Returns
     -------
     ImageFile
-        Axes as the file names them, colour samples last. Samples that are no colours are channels.
+        Axes as the file names them, color samples last. Samples that are no colors are channels.
         ``metadata["series"]`` is the number of images in the file.
 
     Raises
@@ -73,8 +73,8 @@ def _read(path: Path, tif: Any, index: int, by_blocks: bool | None, limit: int |
         raise FileReadError(f"{path.name} holds {len(tif.series)} images, there is no {index}")
     series = tif.series[index]
     page = series.keyframe
-    if page.photometric in COLOUR_SPACES:
-        raise FileReadError(f"{path.name}: {COLOUR_SPACES[page.photometric]} colours; save as RGB")
+    if page.photometric in COLOR_SPACES:
+        raise FileReadError(f"{path.name}: {COLOR_SPACES[page.photometric]} colors; save as RGB")
     if tif.is_imagej:
         check_imagej(path, tif)
     check_pixels(path, series)
@@ -134,7 +134,7 @@ def _inverted(data: Array) -> Array:
 
 
 def _through_palette(data: Array, colormap: Any) -> Array:
-    lut = np.asarray(colormap).T  # 16-bit colours, shape (n, 3)
+    lut = np.asarray(colormap).T  # 16-bit colors, shape (n, 3)
     if not (lut % 257).any() or not (lut % 256).any():
         lut = (lut >> 8).astype(np.uint8)
     if isinstance(data, np.ndarray):
@@ -143,7 +143,7 @@ def _through_palette(data: Array, colormap: Any) -> Array:
 
 
 def _axes(series: Any, ndim: int, page: Any) -> str:
-    """Distinct letters for the dimensions, S only where the samples are colours."""
+    """Distinct letters for the dimensions, S only where the samples are colors."""
     axes = str(series.axes)
     if ndim == len(axes) + 1:
         axes += "S"  # made from a palette

@@ -51,7 +51,7 @@ def calibration(tif: Any, index: int) -> dict[str, AxisScale]:
 
 
 def channels(tif: Any, index: int, count: int) -> tuple[Channel, ...]:
-    """Names, colours and display ranges of a series' channels.
+    """Names, colors and display ranges of a series' channels.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def channels(tif: Any, index: int, count: int) -> tuple[Channel, ...]:
     found: tuple[Channel, ...] = ()
     if tif.is_ome:
         nodes = _ome_image(tif, index).findall("{*}Pixels/{*}Channel")
-        found = tuple(Channel(n.get("Name"), _ome_colour(n.get("Color"))) for n in nodes)
+        found = tuple(Channel(n.get("Name"), _ome_color(n.get("Color"))) for n in nodes)
     elif tif.is_imagej:
         found = _imagej_channels(tif.imagej_metadata or {}, count)
     return found if len(found) == count else ()
@@ -131,8 +131,8 @@ def _ome(image: ElementTree.Element, creator: str) -> dict[str, AxisScale]:
     return found
 
 
-def _ome_colour(text: str | None) -> str | None:
-    """Colour from OME's signed 32-bit RGBA number."""
+def _ome_color(text: str | None) -> str | None:
+    """Color from OME's signed 32-bit RGBA number."""
     try:
         return f"#{(int(text or '') & 0xFFFFFFFF) >> 8:06x}"
     except ValueError:
@@ -162,15 +162,15 @@ def _imagej_channels(found: Mapping[str, Any], count: int) -> tuple[Channel, ...
     # slices are labelled, not channels; ours repeat from channel to channel
     repeat = count > 0 and labels == labels[:count] * (len(labels) // count)
     names = labels[:count] if labels and repeat else [None] * count
-    colours = ["#{:02x}{:02x}{:02x}".format(*lut[:, -1]) for lut in luts]
-    colours = colours if len(colours) == count else []
+    colors = ["#{:02x}{:02x}{:02x}".format(*lut[:, -1]) for lut in luts]
+    colors = colors if len(colors) == count else []
     windows = list(zip(ranges[::2], ranges[1::2], strict=False))
-    if not (colours or windows or any(names)):
+    if not (colors or windows or any(names)):
         return ()
     return tuple(
         Channel(
             names[i],
-            colours[i] if colours else None,
+            colors[i] if colors else None,
             (float(windows[i][0]), float(windows[i][1])) if len(windows) == count else None,
         )
         for i in range(count)

@@ -68,11 +68,11 @@ def _imagej_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict
 
 
 def _imagej_channels(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    colours = [c.color for c in image.channels]
+    colors = [c.color for c in image.channels]
     found: dict[str, Any] = {}
-    if colours and all(colours):
+    if colors and all(colors):
         ramp = np.arange(256)[None]
-        rgb = [np.array([[int(str(c)[i : i + 2], 16)] for i in (1, 3, 5)]) for c in colours]
+        rgb = [np.array([[int(str(c)[i : i + 2], 16)] for i in (1, 3, 5)]) for c in colors]
         found["LUTs"] = [(ends * ramp // 255).astype(np.uint8) for ends in rgb]
     windows = [c.window for c in image.channels]
     if windows and all(windows):

@@ -51,7 +51,7 @@ def write_image(
     units : sequence of str, optional
         Unit along each axis; kept in TIFF and OME-Zarr, as scale and translation are.
     channels : sequence of Channel, optional
-        Names, colours and display ranges.
+        Names, colors and display ranges.
     metadata : dict, optional
         ``"icc_profile"`` (bytes) is kept in PNG, JPEG and TIFF, ``"napari_sr"`` (the record of how
         the image was made) in TIFF and OME-Zarr.

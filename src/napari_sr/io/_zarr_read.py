@@ -28,7 +28,7 @@ def read_ome_zarr(path: str | Path) -> ImageFile:
     -------
     ImageFile
         ``data`` is the finest level and ``levels`` the coarser ones, all lazy (dask). Axes in the
-        file's order; colour pictures written by napari-sr have their samples last again.
+        file's order; color pictures written by napari-sr have their samples last again.
 
     Raises
     ------

@@ -57,7 +57,7 @@ def write_ome_zarr(
     units : sequence of str, optional
         Full names of units along each axis.
     channels : sequence of Channel, optional
-        Names, colours and display ranges.
+        Names, colors and display ranges.
     metadata : mapping, optional
         How the image was made, as JSON, stored in its attributes; left out, the image's own
         record, ``metadata["napari_sr"]``.
@@ -112,7 +112,7 @@ def _never_again() -> dict[str, str]:
 
 
 def _ordered(image: ImageFile) -> tuple[Array, str]:
-    """Pixels in NGFF's order of axes, colour samples as channels."""
+    """Pixels in NGFF's order of axes, color samples as channels."""
     axes = image.axes.replace("S", "C") if "C" not in image.axes else image.axes
     order = sorted(range(len(axes)), key=lambda i: ORDER.find(axes[i]))
     return image.data.transpose(order), "".join(axes[i] for i in order)

@@ -62,7 +62,7 @@ def open_level(folder: Path, level: int) -> Any:
 
 
 def describe_channels(folder: Path, layout: ZarrLayout) -> None:
-    """Store names, colours and display ranges, which need the pixels to be there.
+    """Store names, colors and display ranges, which need the pixels to be there.
 
     Parameters
     ----------

@@ -140,7 +140,7 @@ class LayerSnapshot:
         layer : napari.layers.Image
             The upscaled layer.
         deviation : array
-            Standard deviation of each of its pixels; of RGB(A) the root mean square over the colours is shown.
+            Standard deviation of each of its pixels; of RGB(A) the root mean square over the colors is shown.
 
         Returns
         -------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sr.models._card import GROUPS, Checkpoint, ModelCard
 from napari_sr.models._catalog import card_of, list_models
 from napari_sr.models._home import is_bundled, is_local, local_scales, models_folder
-from napari_sr.models._licence import explain_licence, is_permissive
+from napari_sr.models._license import explain_license, is_permissive
 
 if TYPE_CHECKING:
     from napari_sr.models._cost import Cost, count_cost
@@ -30,7 +30,7 @@ __all__ = [
     "card_of",
     "count_cost",
     "download_model",
-    "explain_licence",
+    "explain_license",
     "import_model",
     "is_bundled",
     "is_local",

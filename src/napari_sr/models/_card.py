@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["COLOURS", "GROUPS", "Checkpoint", "Colour", "Group", "ModelCard"]
+__all__ = ["COLORS", "GROUPS", "Checkpoint", "Color", "Group", "ModelCard"]
 
-Colour = Literal["Y", "RGB", "grey"]
+Color = Literal["Y", "RGB", "grey"]
 Group = Literal["Baseline", "Small and fast", "Best quality", "Microscopy", "Published", "Mine"]
 
-COLOURS: tuple[Colour, ...] = ("Y", "RGB", "grey")
+COLORS: tuple[Color, ...] = ("Y", "RGB", "grey")
 GROUPS: tuple[Group, ...] = (
     "Baseline",
     "Small and fast",
@@ -57,11 +57,11 @@ class ModelCard:
     """One line: what it is good for, or what was found out about it."""
     group: Group
     """Heading under which it is listed."""
-    colour: Colour
+    color: Color
     """``"Y"``: trained on BT.601 luma; ``"grey"``: run on each channel by itself."""
     value_range: float
     """The network expects values in ``[0, value_range]``: 1 or 255."""
-    licence: str = "not stated"
+    license: str = "not stated"
     """SPDX expression, or what can be said."""
     source: str = ""
     """Where the weights come from."""

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_sr.errors import ModelNotFoundError, NapariSRError
-from napari_sr.models._card import COLOURS, GROUPS, Checkpoint, ModelCard
+from napari_sr.models._card import COLORS, GROUPS, Checkpoint, ModelCard
+from napari_sr.models._files import american
 from napari_sr.models._home import WEIGHTS, models_folder
 
 __all__ = [
@@ -135,10 +136,10 @@ def _card(table: dict[str, Any], file: str) -> ModelCard:
     where = f"{file}: model {table.get('id', '?')!r}"
     rows = sorted(table.pop("checkpoint", []), key=lambda row: str(row.get("scale")))
     table["checkpoints"] = tuple(_checkpoint(row, where) for row in rows)
-    card = _fill(ModelCard, table, where)
-    if card.colour not in COLOURS or card.group not in GROUPS or card.value_range not in (1, 255):
+    card = _fill(ModelCard, american(table), where)
+    if card.color not in COLORS or card.group not in GROUPS or card.value_range not in (1, 255):
         raise CatalogError(
-            f"{where}: colour must be one of {', '.join(COLOURS)}, "
+            f"{where}: color must be one of {', '.join(COLORS)}, "
             f"group one of {', '.join(GROUPS)}, value_range 1 or 255"
         )
     if not card.checkpoints or len(set(card.scales)) < len(card.checkpoints):
@@ -184,6 +185,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "str": (str,),
     "str | None": (str,),
     "bool": (bool,),
-    "Colour": (str,),
+    "Color": (str,),
     "Group": (str,),
 }

@@ -1,4 +1,4 @@
-"""What is known of a file from elsewhere: its value range, colour and story.
+"""What is known of a file from elsewhere: its value range, color and story.
 
 A file says it itself if we wrote it; it stands in the catalog if its SHA-256 is there; what remains is
 found by trying, and last of all what the authors of the architecture use is assumed.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import ModelRangeError
-from napari_sr.models._card import COLOURS, Colour, ModelCard
+from napari_sr.models._card import COLORS, Color, ModelCard
 from napari_sr.models._catalog import list_models
 from napari_sr.models._probe import RANGES, probe_range
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from napari_sr.architectures.registry import Architecture
 
-__all__ = ["check", "colour_of", "range_of", "twin"]
+__all__ = ["check", "color_of", "range_of", "twin"]
 
 
-def check(value_range: float | None, colour: str | None, in_channels: int) -> None:
-    """Complain of a value range or colour that cannot be meant.
+def check(value_range: float | None, color: str | None, in_channels: int) -> None:
+    """Complain of a value range or color that cannot be meant.
 
     Raises
     ------
@@ -33,11 +33,11 @@ def check(value_range: float | None, colour: str | None, in_channels: int) -> No
     """
     if value_range is not None and value_range not in RANGES:
         raise ModelRangeError(f"value_range must be 1 or 255, not {value_range!r}")
-    if colour is not None and colour not in COLOURS:
-        raise ModelRangeError(f"colour must be one of {', '.join(COLOURS)}, not {colour!r}")
-    if colour is not None and (colour == "RGB") != (in_channels == 3):
+    if color is not None and color not in COLORS:
+        raise ModelRangeError(f"color must be one of {', '.join(COLORS)}, not {color!r}")
+    if color is not None and (color == "RGB") != (in_channels == 3):
         raise ModelRangeError(
-            f"colour {colour!r} does not fit a network with {in_channels} input channel(s)"
+            f"color {color!r} does not fit a network with {in_channels} input channel(s)"
         )
 
 
@@ -49,14 +49,14 @@ def twin(sha256: str) -> ModelCard | None:
     return None
 
 
-def colour_of(metadata: Mapping[str, str], architecture: Architecture, in_channels: int) -> Colour:
-    """Colour a file's network was trained on: as it says, as its authors do, or by its channels."""
-    for colour in COLOURS:
-        if metadata.get("colour") == colour:
-            return colour
+def color_of(metadata: Mapping[str, str], architecture: Architecture, in_channels: int) -> Color:
+    """Color a file's network was trained on: as it says, as its authors do, or by its channels."""
+    for color in COLORS:
+        if metadata.get("color") == color:
+            return color
     if in_channels == 3:
         return "RGB"
-    return "grey" if architecture.colour == "grey" else "Y"
+    return "grey" if architecture.color == "grey" else "Y"
 
 
 def range_of(

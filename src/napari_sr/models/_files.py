@@ -19,7 +19,7 @@ from napari_sr.errors import ModelLoadError, ModelNotFoundError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SUFFIXES", "Contents", "candidates", "read", "sha256"]
+__all__ = ["SUFFIXES", "Contents", "american", "candidates", "read", "sha256"]
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".bin", ".ckpt", ".ts", ".onnx")
 
@@ -28,6 +28,8 @@ _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", 
 
 _PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
+
+_TODAY = {"colour": "color", "licence": "license"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,12 @@ def read(path: Path) -> Contents:
 def _read_safetensors(path: Path) -> Contents:
     with safe_open(path, framework="pt", device="cpu") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        return Contents(tensors, dict(file.metadata() or {}))
+        return Contents(tensors, american(file.metadata() or {}))
+
+
+def american(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The same table with the keys ``colour`` and ``licence``, as earlier files have them, in today's spelling."""
+    return {_TODAY.get(key, key): value for key, value in table.items()}
 
 
 def _read_pickle(path: Path) -> Contents:

@@ -13,7 +13,7 @@ from napari_sr.architectures import registry
 from napari_sr.errors import InputError, ModelLoadError, ModelNotFoundError
 from napari_sr.models import _facts, _files
 from napari_sr.models._assemble import Assembled, assemble
-from napari_sr.models._card import Checkpoint, Colour, ModelCard
+from napari_sr.models._card import Checkpoint, Color, ModelCard
 from napari_sr.models._catalog import card_of, list_models
 from napari_sr.models._foreign import is_foreign, read_foreign
 from napari_sr.models._home import is_bundled, local_scales, path_of
@@ -33,7 +33,7 @@ _KEPT = 4
 
 
 def load_model(
-    model: str | Path | Model, *, value_range: float | None = None, colour: Colour | None = None
+    model: str | Path | Model, *, value_range: float | None = None, color: Color | None = None
 ) -> Model:
     """Make a model ready to run.
 
@@ -48,7 +48,7 @@ def load_model(
     value_range : float, optional
         1 or 255: the network expects values in ``[0, value_range]``. Left out: what its card says; for
         a file of unknown origin it is found by trying both, and the card's summary says so.
-    colour : {"Y", "RGB", "grey"}, optional
+    color : {"Y", "RGB", "grey"}, optional
         What the network was trained on. Left out: what its card says, or by its input channels.
 
     Raises
@@ -58,19 +58,19 @@ def load_model(
     ModelLoadError
         If the file is damaged, not recognised, or does not fit.
     ModelRangeError
-        If the value range cannot be told, or `value_range` or `colour` cannot be meant.
+        If the value range cannot be told, or `value_range` or `color` cannot be meant.
     InputError
         If `model` is of another type.
     """
     if isinstance(model, str):
         model = _by_name(model)
     if isinstance(model, Path):
-        return _from_file(model.expanduser(), value_range, colour)
+        return _from_file(model.expanduser(), value_range, color)
     if not isinstance(model, Model):
         raise InputError(
             f"model must be an id, a path or a loaded model, not {type(model).__name__}"
         )
-    return _with(model, value_range, colour)
+    return _with(model, value_range, color)
 
 
 def _by_name(name: str) -> Model | Path:
@@ -110,17 +110,17 @@ def _remedy(card: ModelCard) -> str:
     return f"run: napari-sr models remove {card.id}, and import it again"
 
 
-def _with(model: Model, value_range: float | None, colour: Colour | None) -> Model:
-    if value_range is None and colour is None:
+def _with(model: Model, value_range: float | None, color: Color | None) -> Model:
+    if value_range is None and color is None:
         return model
-    channels = 3 if model.card.colour == "RGB" else 1
-    _facts.check(value_range, colour, channels)
+    channels = 3 if model.card.color == "RGB" else 1
+    _facts.check(value_range, color, channels)
     card = replace(
         model.card,
         value_range=value_range or model.card.value_range,
-        colour=colour or model.card.colour,
+        color=color or model.card.color,
     )
-    return Model(card, model.network, (_with, (model, value_range, colour)))
+    return Model(card, model.network, (_with, (model, value_range, color)))
 
 
 def _from_card(card: ModelCard) -> Model:
@@ -148,7 +148,7 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
     return network
 
 
-def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> Model:
+def _from_file(path: Path, value_range: float | None, color: Color | None) -> Model:
     """Model of one checkpoint file; what it expects is as the user says, or found out."""
     metadata, assembled = _opened(path)
     network = ready(assembled.network)
@@ -156,9 +156,9 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
     known = _facts.twin(checkpoint.sha256)
     if known is not None:
         card = replace(known, checkpoints=(checkpoint,))
-        return _with(_of_file(path, card, network), value_range, colour)
+        return _with(_of_file(path, card, network), value_range, color)
     architecture, channels = assembled.architecture, cast("int", network.in_channels)
-    _facts.check(value_range, colour, channels)
+    _facts.check(value_range, color, channels)
     how = "as you say"
     if value_range is None:
         value_range, how = _facts.range_of(metadata, architecture, network, path.name)
@@ -169,9 +169,9 @@ def _from_file(path: Path, value_range: float | None, colour: Colour | None) -> 
         summary=metadata.get("summary")
         or f"{architecture.title}, x{checkpoint.scale}; values to {value_range:g}, {how}",
         group="Mine",
-        colour=colour or _facts.colour_of(metadata, architecture, channels),
+        color=color or _facts.color_of(metadata, architecture, channels),
         value_range=value_range,
-        licence=metadata.get("licence", "not stated"),
+        license=metadata.get("license", "not stated"),
         source=metadata.get("source", str(path)),
         paper=architecture.url or metadata.get("paper", ""),
         training_data=metadata.get("training_data", ""),

@@ -26,7 +26,7 @@ from napari_sr.models._transfer import fetch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sr.models._card import Checkpoint, Colour, ModelCard
+    from napari_sr.models._card import Checkpoint, Color, ModelCard
 
 __all__ = ["add_model", "import_model", "remove_model"]
 
@@ -40,9 +40,9 @@ def import_model(
     id: str | None = None,
     *,
     title: str | None = None,
-    licence: str | None = None,
+    license: str | None = None,
     value_range: float | None = None,
-    colour: Colour | None = None,
+    color: Color | None = None,
     url: str | None = None,
 ) -> ModelCard:
     """Take a checkpoint file into the catalog; the file itself stays where it is and is copied.
@@ -56,9 +56,9 @@ def import_model(
         Anything that `load_model` reads.
     id : str, optional
         Small letters, digits, ``.``, ``_`` and ``-``. Left out: made from the file's name.
-    title, licence : str, optional
+    title, license : str, optional
         For the card. Left out: the id, and what the file says of itself.
-    value_range, colour : optional
+    value_range, color : optional
         As in `load_model`, for a file of which they cannot be found out.
     url : str, optional
         Where the file can be downloaded.
@@ -80,7 +80,7 @@ def import_model(
     from napari_sr.models._load import load_model
 
     path = Path(file).expanduser()
-    found = load_model(path, value_range=value_range, colour=colour).card
+    found = load_model(path, value_range=value_range, color=color).card
     (checkpoint,) = found.checkpoints
     known = _known(checkpoint)
     if known is not None and id in (None, known.id):
@@ -93,7 +93,7 @@ def import_model(
                 id=name,
                 title=title or id or found.title,
                 group="Mine",
-                licence=licence or found.licence,
+                license=license or found.license,
                 source=url or found.source,
                 checkpoints=(
                     replace(checkpoint, file=_file_name(name, checkpoint, path), url=url),
@@ -117,9 +117,9 @@ def add_model(
     id: str | None = None,
     *,
     title: str | None = None,
-    licence: str | None = None,
+    license: str | None = None,
     value_range: float | None = None,
-    colour: Colour | None = None,
+    color: Color | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> ModelCard:
     """Download a checkpoint file from an address and take it into the catalog.
@@ -130,7 +130,7 @@ def add_model(
         Its path ends in a suffix that `load_model` reads, such as ``.pth``.
     sha256 : str
         What the file must be, hexadecimal.
-    id, title, licence, value_range, colour : optional
+    id, title, license, value_range, color : optional
         As in `import_model`.
     progress : callable, optional
         Called with bytes done and bytes in all (0: unknown). What it raises stops the download.
@@ -161,9 +161,9 @@ def add_model(
             folder / name,
             id,
             title=title,
-            licence=licence,
+            license=license,
             value_range=value_range,
-            colour=colour,
+            color=color,
             url=url,
         )
     finally:
@@ -247,7 +247,7 @@ def _joined(card: ModelCard) -> ModelCard:
     (new,) = card.checkpoints
     alike = all(
         getattr(before, name) == getattr(card, name)
-        for name in ("group", "architecture", "colour", "value_range")
+        for name in ("group", "architecture", "color", "value_range")
     )
     if not alike or new.scale in before.scales:
         raise InputError(_taken(card.id))

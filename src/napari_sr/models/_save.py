@@ -28,7 +28,7 @@ def save_network(
     config: Mapping[str, Any],
     *,
     value_range: float = 1.0,
-    colour: str = "Y",
+    color: str = "Y",
     **metadata: object,
 ) -> Path:
     """Write a network as safetensors, with all that `load_model` needs to know in its header.
@@ -47,7 +47,7 @@ def save_network(
         Keywords of the architecture's `build`.
     value_range : {1, 255}
         The network expects values in ``[0, value_range]``.
-    colour : {"Y", "RGB", "grey"}
+    color : {"Y", "RGB", "grey"}
         What it was trained on.
     **metadata : object
         More to store as text, e.g. ``training_data="…"``.
@@ -68,7 +68,7 @@ def save_network(
         "architecture": architecture,
         "config": json.dumps(dict(config)),
         "value_range": f"{value_range:g}",
-        "colour": colour,
+        "color": color,
     }
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sr.training._recipe import Colour, Recipe, Stage
+    from napari_sr.training._recipe import Color, Recipe, Stage
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -63,7 +63,7 @@ class TrainingData:
         High-resolution images, (Y, X, 3) of uint8, or (Y, X) of any real type for ``grey``.
     scale : int
         Large pixels per small pixel.
-    colour : {"Y", "RGB", "grey"}
+    color : {"Y", "RGB", "grey"}
         What the network sees.
     degradation : Degradation, optional
         How small images come about; by MATLAB's bicubic if left out.
@@ -80,16 +80,16 @@ class TrainingData:
         self,
         images: Sequence[NDArray[np.generic]],
         scale: int,
-        colour: Colour,
+        color: Color,
         degradation: Degradation | None = None,
         *,
         evenly: bool = False,
     ) -> None:
         if not images:
             raise RecipeError("there are no images to train on: data.train names an empty folder")
-        self.scale, self.colour, self.degradation = scale, colour, degradation
+        self.scale, self.color, self.degradation = scale, color, degradation
         self.evenly = evenly
-        pairs = _each(partial(_shrink, scale=scale, colour=colour), images)
+        pairs = _each(partial(_shrink, scale=scale, color=color), images)
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
         self.taught: PixelStore | None = None
@@ -167,13 +167,13 @@ class TrainingData:
 
     def _values(self, pixels: Tensor) -> Tensor:
         values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
-        if self.colour != "Y":
+        if self.color != "Y":
             return values
         luma = bt601_luma(values.permute(0, 2, 3, 1).cpu().numpy())
         return torch.from_numpy(luma)[:, None]
 
 
-def read_images(folder: Path, colour: Colour) -> list[NDArray[np.generic]]:
+def read_images(folder: Path, color: Color) -> list[NDArray[np.generic]]:
     """Every image under a folder, sorted by path: RGB as uint8, grey scaled to [0, 1] by minimum and maximum.
 
     Raises
@@ -183,7 +183,7 @@ def read_images(folder: Path, colour: Colour) -> list[NDArray[np.generic]]:
     """
     if not folder.is_dir():
         raise RecipeError(f"data.train: {folder} is not a folder; pass --data FOLDER")
-    return _each(partial(_read, colour=colour), image_paths(folder))
+    return _each(partial(_read, color=color), image_paths(folder))
 
 
 def image_paths(folder: Path) -> list[Path]:
@@ -213,20 +213,20 @@ def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
     RecipeError
         If the images cannot be read, or are too small for the patches of any stage.
     """
-    images = read_images(recipe.resolve(recipe.data.train), recipe.model.colour)
+    images = read_images(recipe.resolve(recipe.data.train), recipe.model.color)
     held = held_out_places(len(images), recipe.data.held_out)
-    scale, colour = recipe.model.scale, recipe.model.colour
+    scale, color = recipe.model.scale, recipe.model.color
     degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
     whole = [im for i, im in enumerate(images) if i not in held]
     seen = _with_reductions(whole, recipe.data.reductions)
-    train = TrainingData(seen, scale, colour, degradation, evenly=recipe.data.evenly)
+    train = TrainingData(seen, scale, color, degradation, evenly=recipe.data.evenly)
     for stage in recipe.stage:  # now, and not when its turn comes
         train.check(stage)
     # Without room for a split, the images themselves tell at least whether it learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
     if recipe.data.reduce_held_out:
         tests = _with_reductions(tests, recipe.data.reductions)
-    return train, TrainingData(tests, scale, colour, degradation)
+    return train, TrainingData(tests, scale, color, degradation)
 
 
 def _with_reductions(
@@ -253,12 +253,12 @@ def _inner(images: Tensor, margin: int) -> Tensor:
     return images[..., margin:-margin, margin:-margin]
 
 
-def _read(path: Path, colour: Colour) -> NDArray[np.generic]:
-    flag = cv2.IMREAD_UNCHANGED if colour == "grey" else cv2.IMREAD_COLOR
+def _read(path: Path, color: Color) -> NDArray[np.generic]:
+    flag = cv2.IMREAD_UNCHANGED if color == "grey" else cv2.IMREAD_COLOR
     image = cv2.imdecode(np.fromfile(path, np.uint8), flag)
     if image is None:
         raise RecipeError(f"{path}: cannot be read as an image; remove it from the folder")
-    if colour != "grey":
+    if color != "grey":
         return np.ascontiguousarray(image[..., ::-1])
     grey = image if image.ndim == 2 else image[..., :3].mean(axis=2)
     low, high = float(grey.min()), float(grey.max())
@@ -266,12 +266,12 @@ def _read(path: Path, colour: Colour) -> NDArray[np.generic]:
 
 
 def _shrink(
-    image: NDArray[np.generic], scale: int, colour: Colour
+    image: NDArray[np.generic], scale: int, color: Color
 ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     """Small and large image, (Y, X, C), the large one cut to a multiple of the scale."""
     h, w = (n // scale * scale for n in image.shape[:2])
     large = np.ascontiguousarray(image[:h, :w])
-    if colour == "grey":
+    if color == "grey":
         small = imresize(large, 1 / scale).clip(0, 1).astype(np.float32)
         return small[..., None], large[..., None]
     return imresize_uint8(large.astype(np.uint8), 1 / scale), large

@@ -155,7 +155,7 @@ def fine_tune_steps(
     native = model.scales[0] if scale is None else scale
     id_ = check_new_id(name or _free_id(model), native)
     student = Student(model, native, torch.device(device))
-    tiles, soft = cut(planes_of(source, model.card.colour, axes), native)
+    tiles, soft = cut(planes_of(source, model.card.color, axes), native)
     begun = time.monotonic()
     yield from student.learn(tiles, soft, 60 * minutes)
     networks = (student.base, student.best)
@@ -195,8 +195,8 @@ def _kept(result: FineTuned, model: Model, student: Student, id_: str) -> FineTu
             student.architecture,
             student.config,
             value_range=model.card.value_range,
-            colour=model.card.colour,
-            licence=model.card.licence,
+            color=model.card.color,
+            license=model.card.license,
             source=f"{model.id}, fine-tuned by you",
             summary=f"Fine-tuned on one image or set of images, for others like it: {figures}.",
             training_data=f"your own image ({result.iterations} steps, {result.seconds:.0f} s); before that, "

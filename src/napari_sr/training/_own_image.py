@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_sr.imaging import Axes
-    from napari_sr.models._card import Colour
+    from napari_sr.models._card import Color
     from napari_sr.training._pixels import Corners
 
     Plane = NDArray[np.float32]
@@ -73,14 +73,14 @@ class Tiles:
         return self.large.patches(corners, side)
 
 
-def planes_of(source: Any, colour: Colour, axes: str | None = None) -> list[Plane]:
+def planes_of(source: Any, color: Color, axes: str | None = None) -> list[Plane]:
     """Planes of what a user gives, shape (Y, X, C), values in [0, 1] as the engine maps them.
 
     Parameters
     ----------
     source : array, sequence of arrays, napari layer, or path of a folder of images
         As for `fine_tune`.
-    colour : {"Y", "RGB", "grey"}
+    color : {"Y", "RGB", "grey"}
         What the network sees.
     axes : str, optional
         Of arrays, as for `napari_sr.upscale`.
@@ -91,16 +91,16 @@ def planes_of(source: Any, colour: Colour, axes: str | None = None) -> list[Plan
         If it holds no image that can be used.
     """
     if isinstance(source, (str, Path)):
-        images = read_images(Path(source).expanduser(), "grey" if colour == "grey" else "RGB")
-        return [plane for image in images for plane in _planes(image, None, colour)]
+        images = read_images(Path(source).expanduser(), "grey" if color == "grey" else "RGB")
+        return [plane for image in images for plane in _planes(image, None, color)]
     if isinstance(source, (list, tuple)) and all(map(_is_image, source)):
         pairs = (each if isinstance(each, tuple) else (each, axes) for each in source)
-        return [plane for image, letters in pairs for plane in _planes(image, letters, colour)]
+        return [plane for image, letters in pairs for plane in _planes(image, letters, color)]
     if hasattr(source, "rgb") and hasattr(source, "data"):
         level = source.data[0] if getattr(source, "multiscale", False) else source.data
         letters = "TCZYX"[-(level.ndim - bool(source.rgb)) :] + "S" * bool(source.rgb)
-        return list(_planes(level, axes or letters, colour))
-    return list(_planes(source, axes, colour))
+        return list(_planes(level, axes or letters, color))
+    return list(_planes(source, axes, color))
 
 
 def cut(planes: Iterable[Plane], scale: int, seed: int = 0) -> tuple[Tiles, Tiles]:
@@ -162,7 +162,7 @@ def _is_image(each: Any) -> bool:
     return hasattr(each[0] if isinstance(each, tuple) and len(each) == 2 else each, "shape")
 
 
-def _planes(image: Any, axes: str | None, colour: Colour) -> Iterator[Plane]:
+def _planes(image: Any, axes: str | None, color: Color) -> Iterator[Plane]:
     given = image if hasattr(image, "shape") else np.asanyarray(image)
     array = _enough_of(given, parse_axes(axes, given.shape))
     parsed = parse_axes(axes, array.shape)
@@ -170,12 +170,12 @@ def _planes(image: Any, axes: str | None, colour: Colour) -> Iterator[Plane]:
     ranges = measure_ranges(frames.by_channel(parsed.channels), parsed, array.dtype)
     most = max(1, _MOST_PIXELS // max(1, parsed.size[0] * parsed.size[1]))
     for frame in np.unique(np.linspace(0, len(frames) - 1, most, dtype=int)):
-        samples = frames.read(int(frame), *frames.bounds)[: parsed.colours]
+        samples = frames.read(int(frame), *frames.bounds)[: parsed.colors]
         ends = (
-            each[frames.channel(int(frame)), : parsed.colours, None, None]
+            each[frames.channel(int(frame)), : parsed.colors, None, None]
             for each in (ranges.low, ranges.high)
         )
-        yield from _seen(_unit(samples, *ends), colour)
+        yield from _seen(_unit(samples, *ends), color)
 
 
 def _enough_of(image: Any, axes: Axes) -> NDArray[Any]:
@@ -201,13 +201,13 @@ def _unit(samples: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> Plane
     return to_unit(values, low, high)[0].transpose(1, 2, 0).astype(np.float32)
 
 
-def _seen(unit: Plane, colour: Colour) -> Iterator[Plane]:
+def _seen(unit: Plane, color: Color) -> Iterator[Plane]:
     """What a network sees of an image with one or three samples, shape (Y, X, samples)."""
-    if colour == "RGB":
+    if color == "RGB":
         yield np.broadcast_to(unit, (*unit.shape[:2], 3))
     elif unit.shape[2] == 1:
         yield unit
-    elif colour == "Y":
+    elif color == "Y":
         yield bt601_luma(unit)[..., None].astype(np.float32)
     else:
         yield from np.split(unit, 3, axis=2)

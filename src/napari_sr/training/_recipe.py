@@ -15,7 +15,7 @@ from napari_sr.errors import RecipeError
 
 T = TypeVar("T")
 
-Colour = Literal["Y", "RGB", "grey"]
+Color = Literal["Y", "RGB", "grey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ModelRecipe:
     """Output pixels per input pixel."""
     config: dict[str, Any] = field(default_factory=dict)
     """Further keywords of the architecture: width, depth."""
-    colour: Colour = "Y"
+    color: Color = "Y"
     """What the network sees: BT.601 luma, RGB, or a grey image as it is."""
     init: str = ""
     """Weights to start from, of this or another scale: what fits is taken. Empty: random."""

@@ -129,7 +129,7 @@ class RunFolder:
             architecture=recipe.model.architecture,
             config={"scale": recipe.model.scale, **recipe.model.config},
             value_range=1.0,
-            colour=recipe.model.colour,
+            color=recipe.model.color,
             iterations=entry.iteration,
             validation_psnr=round(entry.psnr, 4),
         )

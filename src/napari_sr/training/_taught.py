@@ -57,7 +57,7 @@ def taught_key(recipe: Recipe, teachers: Sequence[Model], small: PixelStore) -> 
     recipe : Recipe
         Its scale, ``distillation.ensemble`` and ``distillation.precision`` count.
     teachers : sequence of Model
-        Their weights, value ranges and colours count, not their names.
+        Their weights, value ranges and colors count, not their names.
     small : PixelStore
         What the teachers see.
 
@@ -127,4 +127,4 @@ def write_taught(path: Path, key: str, pixels: Tensor) -> None:
 
 def _facts(teacher: Model, scale: int) -> list[Any]:
     card = teacher.card
-    return [teacher.sha256(taught_scale(teacher, scale)) or card.id, card.value_range, card.colour]
+    return [teacher.sha256(taught_scale(teacher, scale)) or card.id, card.value_range, card.color]

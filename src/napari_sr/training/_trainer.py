@@ -94,7 +94,7 @@ class Trainer:
 
     def validate(self, loss: float) -> Entry:
         """Measure the mean weights on the held-out images."""
-        psnr = validate(self.average.network, self.pairs, self.recipe.model.colour)
+        psnr = validate(self.average.network, self.pairs, self.recipe.model.color)
         rate = learning_rate(self.recipe.schedule, self.recipe.iterations, self.iteration)
         return Entry(self.iteration, self.seconds, rate, loss, psnr)
 

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from napari_sr.training._dataset import Pair
-    from napari_sr.training._recipe import Colour
+    from napari_sr.training._recipe import Color
 
 
 @torch.inference_mode()
 def validate(
-    network: nn.Module, pairs: list[Pair], colour: Colour, value_range: float = 1.0
+    network: nn.Module, pairs: list[Pair], color: Color, value_range: float = 1.0
 ) -> float:
     """Mean PSNR over images, in float and without rounding, the border of one scale cut off.
 
@@ -25,7 +25,7 @@ def validate(
         In evaluation mode.
     pairs : list of Pair
         Whole images.
-    colour : {"Y", "RGB", "grey"}
+    color : {"Y", "RGB", "grey"}
         RGB is compared in luma, as the papers do.
     value_range : float
         White, as the network knows it.
@@ -41,13 +41,13 @@ def validate(
         output = (
             network(pair.small.to(device) * value_range).cpu().clamp(0, value_range) / value_range
         )
-        total += _psnr(output, pair.large, int(pair.large.shape[-1] / pair.small.shape[-1]), colour)
+        total += _psnr(output, pair.large, int(pair.large.shape[-1] / pair.small.shape[-1]), color)
     return total / len(pairs)
 
 
-def _psnr(output: Tensor, target: Tensor, border: int, colour: Colour) -> float:
+def _psnr(output: Tensor, target: Tensor, border: int, color: Color) -> float:
     difference = (output - target)[..., border:-border, border:-border].double()
-    if colour == "RGB":
+    if color == "RGB":
         luma = torch.tensor([65.481, 128.553, 24.966], dtype=torch.float64) / 255
         difference = torch.einsum("nchw,c->nhw", difference, luma)
     return -10 * math.log10(max(float((difference**2).mean()), 1e-12))

@@ -153,13 +153,13 @@ def describe_card(card: ModelCard) -> str:
 
 
 def describe_provenance(card: ModelCard) -> str:
-    """Size, training data, licence and paper of a model, one a line."""
+    """Size, training data, license and paper of a model, one a line."""
     counts = sorted({c.parameters for c in card.checkpoints if c.parameters})
     size = f"{counts[0]:,}" + (f" to {counts[-1]:,}" if len(counts) > 1 else "") if counts else ""
     facts = {
         "Parameters": size,
         "Trained on": card.training_data,
-        "Licence": card.licence,
+        "License": card.license,
         "Paper": card.paper,
     }
     return "\n".join(f"{name}: {fact}" for name, fact in facts.items() if fact)

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_sr.errors import CancelledError, ModelRangeError, NapariSRError
 from napari_sr.models import (
     download_model,
-    explain_licence,
+    explain_license,
     import_model,
     is_bundled,
     is_permissive,
@@ -61,13 +61,13 @@ class ModelsWidget(Docked["_Running"]):
         self._describe()
 
     def download(self) -> None:
-        """Download the chosen model; asks first where its licence is not a permissive one."""
+        """Download the chosen model; asks first where its license is not a permissive one."""
         card = self.list.card
         if card is None or self.running:
             return
-        terms = explain_licence(card.licence)
+        terms = explain_license(card.license)
         question = NOTES["ask_download"].format(name=card.title)
-        if is_permissive(card.licence) or agree(self, question, terms):
+        if is_permissive(card.license) or agree(self, question, terms):
             self._begin(card.title, "downloaded", partial(download_model, card.id, ()))
 
     def import_file(self, path: str | Path | None = None, value_range: float | None = None) -> None:
@@ -209,7 +209,7 @@ def _facts(card: ModelCard) -> str:
     """What should be known before a download or a run, a line each."""
     facts = {
         "": f"{card.title} ({card.id})\n{describe_card(card)}",
-        "Licence: ": explain_licence(card.licence),
+        "License: ": explain_license(card.license),
         "Source: ": card.source,
         "Paper: ": card.paper,
         "Trained on: ": card.training_data,

@@ -125,7 +125,7 @@ class ModelsList(QWidget):
         only = self.show_only.currentIndex()
         if only and is_local(card) != (only == 1):
             return False
-        text = " ".join((card.id, card.title, card.summary, card.licence, card.paper, card.group))
+        text = " ".join((card.id, card.title, card.summary, card.license, card.paper, card.group))
         return all(word in text.casefold() for word in words)
 
     def _on_chosen(self, *_: object) -> None:
@@ -161,10 +161,10 @@ def _group(title: str, members: list[ModelCard]) -> QTreeWidgetItem:
 
 
 def _item(card: ModelCard) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([card.title, _here(card), _short(card.licence)])
+    item = QTreeWidgetItem([card.title, _here(card), _short(card.license)])
     item.setData(0, Qt.ItemDataRole.UserRole, card.id)
     item.setToolTip(0, f"{card.title}: {card.summary}")
-    item.setToolTip(2, card.licence)
+    item.setToolTip(2, card.license)
     return item
 
 
@@ -177,5 +177,5 @@ def _here(card: ModelCard) -> str:
     return describe_bytes(size)
 
 
-def _short(licence: str) -> str:
-    return licence.partition(" (")[0]
+def _short(license: str) -> str:
+    return license.partition(" (")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["COLUMNS", "LABELS", "NOTES", "SHOW", "TOOLTIPS"]
 
-COLUMNS = ("Model", "Here", "Licence")
+COLUMNS = ("Model", "Here", "License")
 """Headings of the list."""
 
 SHOW = ("All models", "On this machine", "To download")
@@ -27,7 +27,7 @@ LABELS = {
 """What stands on and beside the controls."""
 
 TOOLTIPS = {
-    "filter": "Show only models whose name, description, licence or paper contains these words.",
+    "filter": "Show only models whose name, description, license or paper contains these words.",
     "show": "Show all models, or only those that are, or are not, on this machine.",
     "list": "Models of the catalog; those that are on this machine can be chosen in the Upscale widget.",
     "download": "Download the weights and verify them.",

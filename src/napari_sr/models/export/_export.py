@@ -56,7 +56,7 @@ def export_model(
     scale: int | None = None,
     format: str | None = None,
     *,
-    licence: str | None = None,
+    license: str | None = None,
     authors: Sequence[str] = (),
 ) -> Exported:
     """Write a model for other programs, run what was written, and compare it with the model.
@@ -71,7 +71,7 @@ def export_model(
         Native scale. Left out: the model's only one.
     format : {"torchscript", "onnx", "safetensors", "bioimageio"}, optional
         Left out: by the suffix, ``.pt``, ``.onnx``, ``.safetensors`` or ``.zip``.
-    licence : str, optional
+    license : str, optional
         SPDX identifier, if the card does not say it or the file gets another one.
     authors : sequence of str
         Names for a bioimage.io package. Left out: ours for our models, else the authors of the paper.
@@ -95,7 +95,7 @@ def export_model(
     kind, scale = format_of(path, format), _native(loaded, scale)
     network = loaded.network(scale)
     told = facts(loaded, scale)
-    told["licence"] = licence or told["licence"]
+    told["license"] = license or told["license"]
     told["authors"] = ", ".join(authors)
     with appearing(path) as draft:
         _WRITERS[kind](draft, network, told)

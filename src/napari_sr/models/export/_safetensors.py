@@ -47,7 +47,7 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     others = {
         key: value
         for key, value in facts.items()
-        if key not in ("architecture", "colour", "value_range")
+        if key not in ("architecture", "color", "value_range")
     }
     save_network(
         path,
@@ -55,7 +55,7 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
         architecture.id,
         config,
         value_range=float(facts["value_range"]),
-        colour=facts["colour"],
+        color=facts["color"],
         **others,
     )
 

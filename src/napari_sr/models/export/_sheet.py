@@ -1,4 +1,4 @@
-"""The description in a bioimage.io package: axes, intensities, weights, licence and citations."""
+"""The description in a bioimage.io package: axes, intensities, weights, license and citations."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sheet(folder: Path, facts: Mapping[str, str], made: Sample) -> ModelDescr:
         "authors": _authors(facts),
         "packaged_by": [{"name": _US}],
         "cite": [_citation(facts)],
-        "license": _licence(facts),
+        "license": _license(facts),
         "documentation": {"source": folder / README},
         "covers": [{"source": folder / COVER}],
         "tags": [
@@ -98,12 +98,12 @@ def _citation(facts: Mapping[str, str]) -> dict[str, str]:
     return {"text": architecture.paper, **where}
 
 
-def _licence(facts: Mapping[str, str]) -> str | None:
-    """The licence if it is one of SPDX's identifiers; the documentation says it in any case."""
+def _license(facts: Mapping[str, str]) -> str | None:
+    """The license if it is one of SPDX's identifiers; the documentation says it in any case."""
     from bioimageio.spec.generic.v0_3 import LicenseId
 
     try:
-        return str(LicenseId(facts["licence"]))
+        return str(LicenseId(facts["license"]))
     except ValueError:
         return None
 
@@ -175,8 +175,8 @@ def _documentation(facts: Mapping[str, str]) -> str:
 Super-resolution: the output has {facts["scale"]} pixels along Y and X for each pixel of the input.
 
 * Trained on: {facts["training_data"] or "not stated"}
-* Colour: {_COLOURS[facts["colour"]]}
-* Licence: {facts["licence"]}
+* Color: {_COLORS[facts["color"]]}
+* License: {facts["license"]}
 * Weights from: {facts["source"] or "not stated"}
 * Paper: {facts["paper"] or "not stated"}
 * SHA-256 of the original checkpoint: {facts["sha256"] or "none"}
@@ -194,7 +194,7 @@ Exported by {facts["generator"]}.
 """
 
 
-_COLOURS = {
+_COLORS = {
     "Y": "one channel, trained on luma (BT.601) of photographs",
     "grey": "one channel, trained on grey images",
     "RGB": "three channels, red, green and blue",

@@ -1,6 +1,6 @@
-"""Colour: how the samples of a pixel go through a network.
+"""Color: how the samples of a pixel go through a network.
 
-A path takes windows of colour samples in [0, 1] and gives each one's part of the output. Networks for luma see the
+A path takes windows of color samples in [0, 1] and gives each one's part of the output. Networks for luma see the
 Y of RGB, while Cb and Cr, in which the eye sees no detail, are enlarged bicubically.
 """
 
@@ -25,13 +25,13 @@ Path = Callable[[Tensor, Runner, Place, Sequence[Region]], list[Tensor]]
 
 
 def choose_path(plan: Plan) -> Path:
-    """How the colour samples of an image go through a model."""
+    """How the color samples of an image go through a model."""
     native = plan.scale == (plan.native_scale,) * 2
     if plan.model.card.architecture == "bicubic" and not native:
         return _bicubic
-    if plan.axes.colours == 3 and plan.model.card.colour == "Y":
+    if plan.axes.colors == 3 and plan.model.card.color == "Y":
         return _through_luma
-    single = plan.axes.colours == 1 or plan.model.card.colour == "RGB"
+    single = plan.axes.colors == 1 or plan.model.card.color == "RGB"
     return _together if single else _one_by_one
 
 
@@ -71,7 +71,7 @@ def _through_luma(
 
 
 def _mix(pixels: Tensor, transform: Callable[[Any], Any]) -> Tensor:
-    """Apply an affine map of three colours to a tensor ``(N, 3, Y, X)``."""
+    """Apply an affine map of three colors to a tensor ``(N, 3, Y, X)``."""
     offset = transform(np.zeros(3))
     matrix = transform(np.eye(3)) - offset
     mixed = torch.einsum("ncyx,cd->ndyx", pixels, torch.as_tensor(matrix).to(pixels))

@@ -1,4 +1,4 @@
-"""Colour as super-resolution papers measure it: BT.601, studio swing, as MATLAB's ``rgb2ycbcr``."""
+"""Color as super-resolution papers measure it: BT.601, studio swing, as MATLAB's ``rgb2ycbcr``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def bt601_luma(rgb: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def rgb_to_ycbcr(rgb: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Luma and colour differences of gamma-encoded RGB, studio swing.
+    """Luma and color differences of gamma-encoded RGB, studio swing.
 
     Parameters
     ----------
@@ -69,6 +69,6 @@ def ycbcr_to_rgb(ycbcr: NDArray[np.floating]) -> NDArray[np.floating]:
     Returns
     -------
     array, shape (..., 3)
-        RGB, in [0, 1] where the colour exists.
+        RGB, in [0, 1] where the color exists.
     """
     return (ycbcr - _OFFSET.astype(ycbcr.dtype)) @ _TO_RGB.T.astype(ycbcr.dtype)

@@ -10,20 +10,20 @@ from skimage.color import rgb2ycbcr
 
 from napari_sr.imaging import bt601_luma, rgb_to_ycbcr, ycbcr_to_rgb
 
-colours = hnp.arrays(np.float64, (5, 3), elements=st.floats(0, 1))
+colors = hnp.arrays(np.float64, (5, 3), elements=st.floats(0, 1))
 
 
-@given(colours)
+@given(colors)
 def test_equals_scikit_image(rgb):
     np.testing.assert_allclose(255 * rgb_to_ycbcr(rgb), rgb2ycbcr(rgb), atol=1e-3)
 
 
-@given(colours)
+@given(colors)
 def test_there_and_back(rgb):
     np.testing.assert_allclose(ycbcr_to_rgb(rgb_to_ycbcr(rgb)), rgb, atol=1e-12)
 
 
-@given(colours)
+@given(colors)
 def test_luma_is_the_first_of_the_three(rgb):
     np.testing.assert_allclose(bt601_luma(rgb), rgb_to_ycbcr(rgb)[:, 0], atol=1e-12)
 
