@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 import napari_sr
 from napari_sr import upscale
 from napari_sr.errors import InputError
-from napari_sr.imaging import parse_axes
+from napari_sr.imaging import axes_from_labels, parse_axes
 from napari_sr.layers import plan_snapshot, snapshot, upscale_layer, upscale_layer_steps
-from napari_sr.layers._axes import layer_axes
 from napari_sr.layers._geometry import finer_coordinates, finer_grid, finer_plane
 
 pytestmark = pytest.mark.filterwarnings(
@@ -142,12 +141,14 @@ def test_a_clipping_plane_still_separates_the_same_points(position, normal, fact
 )
 def test_axis_labels_are_understood_or_replaced(labels, rgb, axes):
     """Y and X are the last two dimensions unless the labels name both of them."""
-    assert layer_axes(labels, rgb=rgb) == axes
+    assert axes_from_labels(labels, rgb=rgb) == axes
 
 
 @given(labels=st.lists(st.text(max_size=3) | st.sampled_from("tczyx"), min_size=2, max_size=8))
 def test_axes_are_always_such_as_the_engine_takes(labels):
-    assert parse_axes(layer_axes(labels), [2] * len(labels)).letters == layer_axes(labels)
+    assert parse_axes(axes_from_labels(labels), [2] * len(labels)).letters == axes_from_labels(
+        labels
+    )
 
 
 LOOKS = {

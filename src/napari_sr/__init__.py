@@ -10,13 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_sr._version import __version__
     from napari_sr.evaluation import evaluate
     from napari_sr.inference import Plan, plan, upscale
     from napari_sr.layers import upscale_layer
     from napari_sr.models import list_models, load_model
     from napari_sr.training import fine_tune
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Plan",
@@ -32,6 +31,7 @@ __all__ = [
 
 _HOMES = {
     "Plan": "napari_sr.inference",
+    "__version__": "napari_sr._version",
     "evaluate": "napari_sr.evaluation",
     "fine_tune": "napari_sr.training",
     "list_models": "napari_sr.models",

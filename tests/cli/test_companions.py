@@ -10,14 +10,14 @@ import pytest
 
 import napari_sr.inference as engine
 from napari_sr.cli._file import uncertainty_path
-from napari_sr.io import ImageFile, read_image, write_image
+from napari_sr.io import SpatialImage, read_image, write_image
 
 
 @pytest.fixture
 def confocal(tmp_path):
     """Planes 1.5 um apart, pixels of 0.5 um."""
     values = np.random.default_rng(0).integers(0, 4000, (5, 14, 16)).astype(np.uint16)
-    image = ImageFile(values, "ZYX", (1.5, 0.5, 0.5), (7.0, 0.0, 0.0), ("micrometer",) * 3)
+    image = SpatialImage(values, "ZYX", (1.5, 0.5, 0.5), (7.0, 0.0, 0.0), ("micrometer",) * 3)
     path = tmp_path / "stack.ome.tif"
     write_image(path, image)
     return path

@@ -10,9 +10,9 @@ import time
 import numpy as np
 import pytest
 
+from napari_sr._files import remove_stale_temporaries, temporary_path
 from napari_sr.inference import _blocks
 from napari_sr.io import OmeZarrWriter, _zarr_save, read_image, write_image
-from napari_sr.io._atomic import name_beside, sweep
 from napari_sr.io._zarr_write import _mark
 from tests.cli.conftest import colors, files
 
@@ -99,19 +99,19 @@ def test_a_folder_is_gone_on_with(run, tmp_path):
 TORN = """
 import sys
 from pathlib import Path
-from napari_sr.io._atomic import name_beside
+from napari_sr._files import temporary_path
 path = Path(sys.argv[1])
 path.parent.mkdir(exist_ok=True)
-name_beside(path).write_bytes(b"half")
+temporary_path(path).write_bytes(b"half")
 """
 
 
 @pytest.mark.parametrize("name", ["a.png", "a [1].tif"])
 def test_what_a_living_process_writes_is_left_alone(tmp_path, name):
     path = tmp_path / name
-    mine = name_beside(path)
+    mine = temporary_path(path)
     mine.write_bytes(b"half")
     subprocess.run([sys.executable, "-c", TORN, str(path)], check=True)
     assert len(files(tmp_path)) == 2
-    sweep(path)
+    remove_stale_temporaries(path)
     assert files(tmp_path) == {mine.name}

@@ -99,8 +99,8 @@ def test_pixel_size_and_place_are_carried_through(run, tmp_path, suffix):
     assert image.scale == pytest.approx((2.0, 0.5 / 3, 0.25 / 3))
     for axis in "YX":
         # Mean world position of the first three output pixels: the first input pixel's.
-        first = image.of("translation", axis) + image.of("scale", axis)
-        assert first == pytest.approx(before.of("translation", axis), abs=1e-6)
+        first = image.position_along(axis) + image.size_along(axis)
+        assert first == pytest.approx(before.position_along(axis), abs=1e-6)
 
 
 def test_two_scales_and_axes(run, tmp_path):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import io as skio
 
+from napari_sr import _files
 from napari_sr.errors import FileWriteError
-from napari_sr.io import WRITABLE_SUFFIXES, _atomic, read_image, write_image
+from napari_sr.io import WRITABLE_SUFFIXES, read_image, write_image
 
 from .conftest import images, random_image
 
@@ -129,7 +130,7 @@ def failing_replace(*_):
 def test_a_failure_leaves_what_stood_there(tmp_path, monkeypatch, suffix):
     path = write_image(tmp_path / f"keep{suffix}", np.zeros((5, 5), np.uint8))
     before = path.read_bytes()
-    monkeypatch.setattr(_atomic.os, "replace", failing_replace)
+    monkeypatch.setattr(_files.os, "replace", failing_replace)
     with pytest.raises(FileWriteError, match="No space left on device"):
         write_image(path, np.ones((5, 5), np.uint8))
     assert path.read_bytes() == before

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from napari_sr import __version__
+from napari_sr._version import __version__
 from napari_sr.cli import _benchmark, _evaluate, _fine_tune, _info, _models, _train, _upscale
 from napari_sr.cli._edge import EdgeGroup, end_cleanly_when_terminated, tell_warnings
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from napari_sr.cli._jobs import Job
     from napari_sr.cli._options import Factor, Tile
+    from napari_sr.imaging import Array
     from napari_sr.inference import Plan
-    from napari_sr.io import ImageFile
-    from napari_sr.io._image_file import Array
+    from napari_sr.io import SpatialImage
     from napari_sr.models import Model
 
 _log = logging.getLogger("napari_sr")
@@ -109,7 +109,7 @@ def upscale_file(
         write_output(job, enlarged(image, result, factors), chosen)
 
 
-def plane_distance(image: ImageFile) -> float:
+def plane_distance(image: SpatialImage) -> float:
     """Distance of two planes along Z in pixels, as the file says.
 
     Raises
@@ -119,8 +119,8 @@ def plane_distance(image: ImageFile) -> float:
     """
     if "Z" not in image.axes:
         raise InputError(f"axes {image.axes} have no Z; --isotropic is for stacks of planes")
-    z, y, x = (abs(image.of("scale", axis)) for axis in "ZYX")
-    if z == y == x == 1 or image.of("units", "Z") != image.of("units", "X"):
+    z, y, x = (abs(image.size_along(axis)) for axis in "ZYX")
+    if z == y == x == 1 or image.unit_along("Z") != image.unit_along("X"):
         raise InputError("the file does not say how far apart planes and pixels are")
     return float(z / math.sqrt(y * x))
 
@@ -132,12 +132,12 @@ def uncertainty_path(target: Path) -> Path:
     return target.with_name(f"{stem}-uncertainty{suffix or '.tif'}")
 
 
-def enlarged(image: ImageFile, data: Array, factors: tuple[float, ...]) -> ImageFile:
+def enlarged(image: SpatialImage, data: Array, factors: tuple[float, ...]) -> SpatialImage:
     """The file that an upscaled image is: smaller pixels in the same place.
 
     Parameters
     ----------
-    image : ImageFile
+    image : SpatialImage
         The input.
     data : array or dask array
         The result, axes as in the input.
@@ -146,7 +146,7 @@ def enlarged(image: ImageFile, data: Array, factors: tuple[float, ...]) -> Image
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         Pixel size divided by the factors; the first pixel's centre moved so that each block of
         output pixels lies where its input pixel lay.
     """
@@ -164,7 +164,7 @@ def _run(chosen: Plan, data: Any, progress: Callable[[int, int], None]) -> Any:
     return finish(run(chosen, data), lambda step: progress(step.done, step.total))
 
 
-def _relabelled(image: ImageFile, axes: str | None) -> ImageFile:
+def _relabelled(image: SpatialImage, axes: str | None) -> SpatialImage:
     """The image with other axes; what the file says of an axis follows its letter."""
     if axes is None or axes.upper() == image.axes:
         return image

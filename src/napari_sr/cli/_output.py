@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_sr.cli._jobs import Job
     from napari_sr.inference import Plan
-    from napari_sr.io import ImageFile
+    from napari_sr.io import SpatialImage
 
 _LASTING = (
     "source",
@@ -24,14 +24,14 @@ _LASTING = (
 )
 
 
-def write_output(job: Job, image: ImageFile, chosen: Plan) -> None:
+def write_output(job: Job, image: SpatialImage, chosen: Plan) -> None:
     """Write a result, with the record of how it was made.
 
     Parameters
     ----------
     job : Job
         Where from and where to.
-    image : ImageFile
+    image : SpatialImage
         The result.
     chosen : Plan
         What made it.
@@ -62,14 +62,14 @@ def _resume_key(job: Job, chosen: Plan) -> dict[str, Any]:
     }
 
 
-def try_output(job: Job, image: ImageFile) -> None:
+def try_output(job: Job, image: SpatialImage) -> None:
     """Write one pixel of each plane and delete it: better to fail now than after an hour's work.
 
     Parameters
     ----------
     job : Job
         Where the result will go; the folder is created.
-    image : ImageFile
+    image : SpatialImage
         The input, which has the type and axes of the result.
 
     Raises
@@ -77,17 +77,17 @@ def try_output(job: Job, image: ImageFile) -> None:
     FileWriteError
         If the folder cannot be written to, or the format cannot hold such an image.
     """
+    from napari_sr._files import remove_stale_temporaries, temporary_path
     from napari_sr.errors import FileWriteError
     from napari_sr.io import write_image
-    from napari_sr.io._atomic import name_beside, sweep
 
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileWriteError(f"{job.target}: cannot be written ({error.strerror})") from error
     corner = tuple(slice(1) if axis in "YX" else slice(None) for axis in image.axes)
-    sweep(job.target)
-    trial = name_beside(job.target)
+    remove_stale_temporaries(job.target)
+    trial = temporary_path(job.target)
     try:
         write_image(trial, replace(image, data=image.data[corner], levels=()))
     except FileWriteError as error:

@@ -149,3 +149,58 @@ def parse_axes(axes: str | None, shape: Sequence[int]) -> Axes:
             "name independent channels C"
         )
     return parsed
+
+
+_MEANINGS = {
+    "t": "T", "time": "T", "frame": "T", "frames": "T",
+    "z": "Z", "depth": "Z", "plane": "Z", "planes": "Z", "slice": "Z", "slices": "Z",
+    "c": "C", "ch": "C", "channel": "C", "channels": "C", "wavelength": "C", "lambda": "C",
+    "y": "Y", "row": "Y", "rows": "Y",
+    "x": "X", "col": "X", "column": "X", "columns": "X",
+}  # fmt: skip
+"""Axis names in lower case and the letters that they stand for."""
+ANONYMOUS_AXES = "QIRVMPHAEL"
+"""Letters for stack axes of unknown meaning, as tifffile uses them."""
+
+
+def axes_from_labels(labels: Sequence[str], *, rgb: bool = False) -> str:
+    """Axis letters from names that people gave, such as napari's ``axis_labels`` or xarray's ``dims``.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        One name for each dimension but the samples of RGB(A). Names may be arbitrary.
+    rgb : bool
+        Whether the data has RGB(A) samples as a further last dimension.
+
+    Returns
+    -------
+    str
+        Such as ``"TCYX"``, or ``"YXS"`` for RGB. Y and X occur once each: where the names do not tell them, they are
+        the last two. Other axes of unknown meaning get letters of `ANONYMOUS_AXES`.
+    """
+    letters = [_MEANINGS.get(str(label).strip().lower(), "") for label in labels]
+    if letters.count("Y") != 1 or letters.count("X") != 1:
+        letters = [letter if letter not in ("Y", "X") else "" for letter in letters]
+        letters[-2:] = "Y", "X"
+    return distinct_axes(letters) + ("S" if rgb else "")
+
+
+def distinct_axes(letters: Sequence[str]) -> str:
+    """Axis letters that differ from each other.
+
+    Parameters
+    ----------
+    letters : sequence of str
+        One for each dimension; empty where its meaning is unknown.
+
+    Returns
+    -------
+    str
+        Unknown and repeated letters are replaced by unused ones of `ANONYMOUS_AXES`.
+    """
+    spare = (letter for letter in ANONYMOUS_AXES if letter not in letters)
+    distinct: list[str] = []
+    for letter in letters:
+        distinct.append(letter if letter and letter not in distinct else next(spare))
+    return "".join(distinct)

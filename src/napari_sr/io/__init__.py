@@ -1,6 +1,6 @@
 """Files in and out: arrays with their axes, pixel size and units. Layers are made from them."""
 
-from napari_sr.io._image_file import Channel, ImageFile
+from napari_sr.imaging import Channel, SpatialImage
 from napari_sr.io._read import READABLE_SUFFIXES, read_image
 from napari_sr.io._samples import SAMPLES, Sample, sample_image
 from napari_sr.io._write import WRITABLE_SUFFIXES, write_image
@@ -8,6 +8,9 @@ from napari_sr.io._zarr_layout import ZarrLayout
 from napari_sr.io._zarr_read import read_ome_zarr
 from napari_sr.io._zarr_save import write_ome_zarr
 from napari_sr.io._zarr_write import OmeZarrWriter
+
+ImageFile = SpatialImage
+"""The name of `SpatialImage` before it was shared by all rooms."""
 
 __all__ = [
     "READABLE_SUFFIXES",
@@ -17,6 +20,7 @@ __all__ = [
     "ImageFile",
     "OmeZarrWriter",
     "Sample",
+    "SpatialImage",
     "ZarrLayout",
     "read_image",
     "read_ome_zarr",

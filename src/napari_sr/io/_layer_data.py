@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr.imaging import default_axes
-from napari_sr.io._image_file import Channel, ImageFile
+from napari_sr.imaging import Channel, SpatialImage, default_axes
 from napari_sr.io._units import unit_name
 
 if TYPE_CHECKING:
@@ -18,12 +17,12 @@ LayerData = tuple[Any, dict[str, Any], str]
 _LABELS = {"time": "T", "frame": "T", "depth": "Z", "channel": "C", "row": "Y", "column": "X"}
 
 
-def to_layer_data(image: ImageFile) -> LayerData:
+def to_layer_data(image: SpatialImage) -> LayerData:
     """Turn an image into a napari layer tuple.
 
     Parameters
     ----------
-    image : ImageFile
+    image : SpatialImage
         As read.
 
     Returns
@@ -48,7 +47,7 @@ def to_layer_data(image: ImageFile) -> LayerData:
     return levels if len(levels) > 1 else image.data, attributes, "image"
 
 
-def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> ImageFile:
+def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpatialImage:
     """Turn the data and attributes of a napari image layer into an image.
 
     Parameters
@@ -60,7 +59,7 @@ def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> ImageFile:
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         Scale, units and position are kept; a rotation, shear or general affine has no place in
         image files, and then the position is left out too.
     """
@@ -73,7 +72,7 @@ def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> ImageFile:
     axes = _axes(finest.shape, attributes.get("axis_labels") or (), rgb)
     ndim = finest.ndim - rgb
     units = [unit_name(str(unit)) for unit in attributes.get("units") or ()]
-    return ImageFile(
+    return SpatialImage(
         finest,
         axes,
         scale=_with_samples(attributes.get("scale"), 1.0, ndim, rgb),
@@ -85,7 +84,7 @@ def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> ImageFile:
     )
 
 
-def _channel_attributes(image: ImageFile) -> dict[str, Any]:
+def _channel_attributes(image: SpatialImage) -> dict[str, Any]:
     if "C" not in image.axes:
         only = image.channels[0] if len(image.channels) == 1 and not image.rgb else Channel()
         single = {"colormap": _colormap(only), "contrast_limits": _limits(only)}

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sr import __version__
+from napari_sr._version import __version__
 from napari_sr.errors import FileReadError
-from napari_sr.io._image_file import Channel
+from napari_sr.imaging import Channel
 from napari_sr.io._units import PIXEL, unit_name
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import FileReadError
+from napari_sr.imaging import SpatialImage
 from napari_sr.io._exif import icc_profile, orientation, upright
 from napari_sr.io._formats import RASTER_SUFFIXES, Header, jpeg_segments, read_header, sniff
-from napari_sr.io._image_file import ImageFile
 from napari_sr.io._limits import check_fits
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def read_raster(path: Path, max_bytes: int | None = None) -> ImageFile:
+def read_raster(path: Path, max_bytes: int | None = None) -> SpatialImage:
     """Read an image file of one of the formats that hold a single picture.
 
     Parameters
@@ -38,7 +38,7 @@ def read_raster(path: Path, max_bytes: int | None = None) -> ImageFile:
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         Axes YX or YXS: grey stays grey, color is RGB or RGBA, turned upright as EXIF says.
         uint8, uint16 or float32 as stored. An ICC profile is kept in ``metadata["icc_profile"]``.
 
@@ -55,7 +55,7 @@ def read_raster(path: Path, max_bytes: int | None = None) -> ImageFile:
     image = _decode(path, header, coded)
     image = upright(_rgb_or_grey(image), orientation(header.format, coded))
     profile = icc_profile(header.format, coded)
-    return ImageFile(
+    return SpatialImage(
         image,
         "YX" if image.ndim == 2 else "YXS",
         name=path.stem,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._files import write_bytes
 from napari_sr.errors import FileWriteError
-from napari_sr.io._atomic import write_bytes
 from napari_sr.io._raster import _opencv
 
 if TYPE_CHECKING:

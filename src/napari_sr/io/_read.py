@@ -9,7 +9,7 @@ from napari_sr.errors import FileReadError
 from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_SUFFIXES, sniff
 
 if TYPE_CHECKING:
-    from napari_sr.io._image_file import ImageFile
+    from napari_sr.imaging import SpatialImage
 
 READABLE_SUFFIXES = (*RASTER_SUFFIXES, *TIFF_SUFFIXES, ".zarr")
 """Suffixes of files (and, for ``.zarr``, folders) that `read_image` is meant for."""
@@ -21,7 +21,7 @@ def read_image(
     series: int = 0,
     lazy: bool | None = None,
     max_bytes: int | None = None,
-) -> ImageFile:
+) -> SpatialImage:
     """Read an image file or an OME-Zarr folder.
 
     Parameters
@@ -38,7 +38,7 @@ def read_image(
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         Pixels as stored (dtype kept, colors as RGB(A)), axes, pixel size, units, channels.
 
     Raises

@@ -11,7 +11,7 @@ from napari_sr.errors import FileReadError, InputError
 from napari_sr.io._raster import read_raster
 
 if TYPE_CHECKING:
-    from napari_sr.io._image_file import ImageFile
+    from napari_sr.imaging import SpatialImage
 
 PUBLIC_DOMAIN = "Public domain, no known copyright restrictions"
 CC0 = "CC0 1.0"
@@ -107,7 +107,7 @@ SAMPLES = {
 """All sample images by id."""
 
 
-def sample_image(name: str) -> ImageFile:
+def sample_image(name: str) -> SpatialImage:
     """Read a sample image; no network is used.
 
     Parameters
@@ -117,7 +117,7 @@ def sample_image(name: str) -> ImageFile:
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         uint8, grey or RGB, with pixel size where it is known; ``metadata`` has ``"source"`` and
         ``"license"``.
 

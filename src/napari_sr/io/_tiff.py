@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import FileReadError
+from napari_sr.imaging import SpatialImage
 from napari_sr.io._exif import upright
-from napari_sr.io._image_file import ImageFile
 from napari_sr.io._limits import LAZY_ABOVE, check_fits
 from napari_sr.io._record import RECORD
 from napari_sr.io._tiff_calibration import AxisScale, calibration, channels, record
@@ -19,7 +19,7 @@ from napari_sr.io._tiff_lazy import TiffBlocks, lazy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sr.io._image_file import Array
+    from napari_sr.imaging import Array
 
 MINISWHITE, RGB, PALETTE, YCBCR = 0, 2, 3, 6
 COLOR_SPACES = {5: "CMYK", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
@@ -28,7 +28,7 @@ COLOR_SPACES = {5: "CMYK", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
 
 def read_tiff(
     path: Path, series: int = 0, lazy: bool | None = None, max_bytes: int | None = None
-) -> ImageFile:
+) -> SpatialImage:
     """Read one image of a TIFF file.
 
     Parameters
@@ -44,7 +44,7 @@ def read_tiff(
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         Axes as the file names them, color samples last. Samples that are no colors are channels.
         ``metadata["series"]`` is the number of images in the file.
 
@@ -68,7 +68,9 @@ def read_tiff(
         raise FileReadError(f"{path.name}: damaged TIFF ({reason})") from error
 
 
-def _read(path: Path, tif: Any, index: int, by_blocks: bool | None, limit: int | None) -> ImageFile:
+def _read(
+    path: Path, tif: Any, index: int, by_blocks: bool | None, limit: int | None
+) -> SpatialImage:
     if index >= len(tif.series):
         raise FileReadError(f"{path.name} holds {len(tif.series)} images, there is no {index}")
     series = tif.series[index]
@@ -88,7 +90,7 @@ def _read(path: Path, tif: Any, index: int, by_blocks: bool | None, limit: int |
     scales = [known.get(axis, AxisScale(1.0)) for axis in axes]
     count = levels[0].shape[axes.index("C")] if "C" in axes else 1
     further = {"icc_profile": page.iccprofile, RECORD: record(tif, index)}
-    return ImageFile(
+    return SpatialImage(
         levels[0],
         axes,
         scale=tuple(s.scale for s in scales),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
-from napari_sr.io._image_file import Channel
+from napari_sr.imaging import Channel
 from napari_sr.io._record import from_text, record_of
 from napari_sr.io._units import METRES, PIXEL, ratio, unit_name
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr import __version__
+from napari_sr._version import __version__
 from napari_sr.io._record import RECORD, record_of, to_text
 from napari_sr.io._tiff_calibration import CREATOR
 from napari_sr.io._units import PIXEL, ratio, unit_symbol
 
 if TYPE_CHECKING:
-    from napari_sr.io._image_file import ImageFile
+    from napari_sr.imaging import SpatialImage
 
 
 def tiff_options(
-    dialect: str, image: ImageFile, axes: str, shape: tuple[int, ...]
+    dialect: str, image: SpatialImage, axes: str, shape: tuple[int, ...]
 ) -> dict[str, Any]:
     """Arguments for tifffile that say in a dialect what is known of an image.
 
@@ -26,7 +26,7 @@ def tiff_options(
     ----------
     dialect : {"imagej", "ome", "plain"}
         Which.
-    image : ImageFile
+    image : SpatialImage
         Whose scale, units, translation, channels and ICC profile are kept.
     axes, shape : str, tuple of int
         Axes and shape in the order in which they are written.
@@ -45,13 +45,13 @@ def tiff_options(
     return options | ({"extrasamples": ["unassalpha"]} if shape[-1] == 4 else {})
 
 
-def _imagej_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _imagej_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     unit, sizes, origins = _lengths(image)
     metadata: dict[str, Any] = {"axes": axes, "unit": unit_symbol(unit)}
     if "Z" in sizes:
         metadata["spacing"] = sizes["Z"]
-    if "T" in axes and (seconds := ratio(image.of("units", "T"), "second")):
-        metadata["finterval"] = image.of("scale", "T") * seconds
+    if "T" in axes and (seconds := ratio(image.unit_along("T"), "second")):
+        metadata["finterval"] = image.size_along("T") * seconds
     for axis, origin in origins.items():
         if origin:
             metadata[f"{axis.lower()}origin"] = -origin / sizes[axis]
@@ -67,7 +67,7 @@ def _imagej_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict
     return {"metadata": metadata, "resolution": _resolution(sizes["X"], sizes["Y"])}
 
 
-def _imagej_channels(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _imagej_channels(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     colors = [c.color for c in image.channels]
     found: dict[str, Any] = {}
     if colors and all(colors):
@@ -87,18 +87,18 @@ def _planes(axes: str, shape: tuple[int, ...]) -> int:
     return prod(n for axis, n in zip(axes, shape, strict=True) if axis in "TZC")
 
 
-def _ome_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _ome_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": axes, "Creator": f"{CREATOR} {__version__}"}
     metadata |= {"Name": image.name} if image.name else {}
     if record := record_of(image.metadata):
         metadata["Description"] = to_text(record)
     for axis in "XYZ":
         if axis in axes and _calibrated(image, axis):
-            metadata[f"PhysicalSize{axis}"] = image.of("scale", axis)
-            metadata[f"PhysicalSize{axis}Unit"] = _ome_unit(image.of("units", axis))
-    if "T" in axes and image.of("units", "T") != PIXEL:
-        metadata["TimeIncrement"] = image.of("scale", "T")
-        metadata["TimeIncrementUnit"] = unit_symbol(image.of("units", "T"))
+            metadata[f"PhysicalSize{axis}"] = image.size_along(axis)
+            metadata[f"PhysicalSize{axis}Unit"] = _ome_unit(image.unit_along(axis))
+    if "T" in axes and image.unit_along("T") != PIXEL:
+        metadata["TimeIncrement"] = image.size_along("T")
+        metadata["TimeIncrementUnit"] = unit_symbol(image.unit_along("T"))
     count = shape[axes.index("C")] if "C" in axes else 1
     if len(image.channels) == count:
         metadata["Channel"] = _ome_channels(image)
@@ -106,13 +106,13 @@ def _ome_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[st
     return {"metadata": metadata} | _centimetres(image)
 
 
-def _calibrated(image: ImageFile, axis: str) -> bool:
+def _calibrated(image: SpatialImage, axis: str) -> bool:
     """Whether more is known of an axis than that it has pixels."""
-    known = [image.of(key, axis) for key in ("scale", "translation", "units")]
+    known = [image.size_along(axis), image.position_along(axis), image.unit_along(axis)]
     return known != [1.0, 0.0, PIXEL]
 
 
-def _ome_channels(image: ImageFile) -> dict[str, Any]:
+def _ome_channels(image: SpatialImage) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if all(c.name for c in image.channels):
         found["Name"] = [c.name for c in image.channels]
@@ -122,36 +122,36 @@ def _ome_channels(image: ImageFile) -> dict[str, Any]:
     return found
 
 
-def _ome_positions(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _ome_positions(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
     """World position of the first pixel, as the stage position of every plane."""
     planes = _planes(axes, shape)
     plane: dict[str, Any] = {}
     for axis in "XYZ":
-        if axis in axes and image.of("translation", axis):
-            plane[f"Position{axis}"] = [image.of("translation", axis)] * planes
-            plane[f"Position{axis}Unit"] = [_ome_unit(image.of("units", axis))] * planes
+        if axis in axes and image.position_along(axis):
+            plane[f"Position{axis}"] = [image.position_along(axis)] * planes
+            plane[f"Position{axis}Unit"] = [_ome_unit(image.unit_along(axis))] * planes
     return {"Plane": plane} if plane else {}
 
 
-def _plain_options(image: ImageFile, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    known = {a: [image.of(k, a) for k in ("scale", "units", "translation")] for a in axes}
+def _plain_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    known = {a: [image.size_along(a), image.unit_along(a), image.position_along(a)] for a in axes}
     metadata = {"axes": axes, CREATOR: known, RECORD: record_of(image.metadata)}
     return {"metadata": metadata} | _centimetres(image)
 
 
-def _lengths(image: ImageFile) -> tuple[str, dict[str, float], dict[str, float]]:
+def _lengths(image: SpatialImage) -> tuple[str, dict[str, float], dict[str, float]]:
     """Pixel sizes and origins along X, Y and Z in the unit of X, since ImageJ has but one."""
-    unit = image.of("units", "X")
+    unit = image.unit_along("X")
     sizes, origins = {}, {}
     for axis in "XYZ":
         if axis in image.axes:
-            factor = ratio(image.of("units", axis), unit) or 1.0
-            sizes[axis] = image.of("scale", axis) * factor
-            origins[axis] = image.of("translation", axis) * factor
+            factor = ratio(image.unit_along(axis), unit) or 1.0
+            sizes[axis] = image.size_along(axis) * factor
+            origins[axis] = image.position_along(axis) * factor
     return unit, sizes, origins
 
 
-def _centimetres(image: ImageFile) -> dict[str, Any]:
+def _centimetres(image: SpatialImage) -> dict[str, Any]:
     """Baseline resolution tags, for programs that know no dialect."""
     unit, sizes, _ = _lengths(image)
     factor = ratio(unit, "centimeter")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr._cluster import computed
+from napari_sr._files import atomic_path
 from napari_sr.errors import FileWriteError
-from napari_sr.io._atomic import atomic_path
 from napari_sr.io._tiff_dialects import tiff_options
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sr.io._image_file import Array, ImageFile
+    from napari_sr.imaging import Array, SpatialImage
 
 ORDER = "TZCYXS"
 """Order of axes in ImageJ's hyperstacks; OME-TIFF allows it too."""
@@ -31,7 +31,7 @@ LAZY_BYTES = 2**29
 TILE = 512
 
 
-def write_tiff(path: Path, image: ImageFile) -> None:
+def write_tiff(path: Path, image: SpatialImage) -> None:
     """Write a TIFF in the dialect that keeps the most and is read by the most.
 
     ``.ome.tif`` is OME-TIFF. Any other name is ImageJ's TIFF where that can hold the image (uint8,
@@ -41,7 +41,7 @@ def write_tiff(path: Path, image: ImageFile) -> None:
     ----------
     path : Path
         The target, replaced atomically.
-    image : ImageFile
+    image : SpatialImage
         Pixels, axes, scale, units, translation and channels are kept; a lazy array is written
         block by block. Axes come out in the order TZCYXS.
 
@@ -80,7 +80,7 @@ def _write(
             raise FileWriteError(f"{path.name}: {error}") from error
 
 
-def _ordered(image: ImageFile) -> tuple[Array, str]:
+def _ordered(image: SpatialImage) -> tuple[Array, str]:
     """Axes in ImageJ's order; unknown ones first."""
     axes = "".join(sorted(image.axes, key=lambda a: ORDER.find(a)))
     data = image.data.transpose([image.axes.index(a) for a in axes])

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import FileWriteError
-from napari_sr.imaging import default_axes
+from napari_sr.imaging import Channel, SpatialImage, default_axes
 from napari_sr.io._formats import TIFF_SUFFIXES
-from napari_sr.io._image_file import Channel, ImageFile
 from napari_sr.io._raster_write import WRITABLE_RASTERS, write_raster
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sr.io._image_file import Array
+    from napari_sr.imaging import Array
 
 WRITABLE_SUFFIXES = (*WRITABLE_RASTERS, *TIFF_SUFFIXES, ".zarr")
 """Suffixes that `write_image` knows."""
@@ -24,7 +23,7 @@ WRITABLE_SUFFIXES = (*WRITABLE_RASTERS, *TIFF_SUFFIXES, ".zarr")
 
 def write_image(
     path: str | Path,
-    data: Array | ImageFile,
+    data: Array | SpatialImage,
     axes: str | None = None,
     *,
     scale: Sequence[float] = (),
@@ -41,8 +40,8 @@ def write_image(
     path : str or Path
         ``.png``, ``.jpg``, ``.webp``, ``.tif``, ``.ome.tif`` or ``.zarr``; an existing file is
         replaced once the new one is complete.
-    data : array or ImageFile
-        Pixels, with all that is known of them if it is an ImageFile (then the other arguments up to
+    data : array or SpatialImage
+        Pixels, with all that is known of them if it is an SpatialImage (then the other arguments up to
         ``metadata`` are not used). A dask array is written to TIFF and OME-Zarr block by block.
     axes : str, optional
         One letter a dimension; left out, as `napari_sr.imaging.default_axes` says.
@@ -70,8 +69,8 @@ def write_image(
         be written; what stood there before is untouched.
     """
     path = Path(path)
-    if not isinstance(data, ImageFile):
-        data = ImageFile(
+    if not isinstance(data, SpatialImage):
+        data = SpatialImage(
             data,
             axes or default_axes(data.shape),
             scale=tuple(scale),
@@ -87,7 +86,7 @@ def write_image(
     return path
 
 
-def _write(path: Path, image: ImageFile, quality: int | None) -> None:
+def _write(path: Path, image: SpatialImage, quality: int | None) -> None:
     suffix = path.suffix.lower()
     if suffix in WRITABLE_RASTERS:
         coding = WRITABLE_RASTERS[suffix]
@@ -106,7 +105,7 @@ def _write(path: Path, image: ImageFile, quality: int | None) -> None:
         raise FileWriteError(f"{path.name}: cannot write {suffix or 'no suffix'}; use {known}")
 
 
-def _picture(path: Path, image: ImageFile) -> Any:
+def _picture(path: Path, image: SpatialImage) -> Any:
     """The one plane of an image, as (Y, X) or (Y, X, samples)."""
     kept = "YXS" if image.rgb else "YX"
     sizes = dict(zip(image.axes, image.shape, strict=True))

@@ -11,7 +11,7 @@ from napari_sr.io._ngff import ORDER
 from napari_sr.io._units import PIXEL
 
 if TYPE_CHECKING:
-    from napari_sr.io._image_file import Channel
+    from napari_sr.imaging import Channel
 
 Region = tuple[slice, ...]
 CHUNK = 1024

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import FileReadError
-from napari_sr.io._image_file import ImageFile
+from napari_sr.imaging import SpatialImage
 from napari_sr.io._ngff import read_axes, read_channels, read_transform
 from napari_sr.io._record import RECORD
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def read_ome_zarr(path: str | Path) -> ImageFile:
+def read_ome_zarr(path: str | Path) -> SpatialImage:
     """Open an OME-Zarr image (NGFF 0.1 to 0.5, Zarr 2 or 3).
 
     Parameters
@@ -26,7 +26,7 @@ def read_ome_zarr(path: str | Path) -> ImageFile:
 
     Returns
     -------
-    ImageFile
+    SpatialImage
         ``data`` is the finest level and ``levels`` the coarser ones, all lazy (dask). Axes in the
         file's order; color pictures written by napari-sr have their samples last again.
 
@@ -83,7 +83,7 @@ def _first(plate: Mapping[str, Any]) -> str:
     return str(plate["wells"][0]["path"])
 
 
-def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFile:
+def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> SpatialImage:
     multiscale = attributes["multiscales"][0]
     levels = [_lazy(group, entry["path"]) for entry in multiscale["datasets"]]
     ndim = levels[0].ndim
@@ -98,7 +98,7 @@ def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> ImageFile:
         levels = [np.moveaxis(level, order, range(ndim)) for level in levels]
         levels = [level.rechunk({ndim - 1: -1}) for level in levels]
     count = levels[0].shape[axes.index("C")] if "C" in axes else 1
-    return ImageFile(
+    return SpatialImage(
         levels[0],
         axes,
         scale=tuple(scale[i] for i in order),

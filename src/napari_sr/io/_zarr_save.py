@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sr.imaging import default_axes
-from napari_sr.io._image_file import Channel, ImageFile
+from napari_sr.imaging import Channel, SpatialImage, default_axes
 from napari_sr.io._limits import gathered
 from napari_sr.io._ngff import ORDER
 from napari_sr.io._record import record_of
@@ -22,12 +21,12 @@ REGION_BYTES = 8 * 2**20
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from napari_sr.io._image_file import Array
+    from napari_sr.imaging import Array
 
 
 def write_ome_zarr(
     path: str | Path,
-    data: Array | ImageFile,
+    data: Array | SpatialImage,
     axes: str | None = None,
     *,
     scale: Sequence[float] = (),
@@ -46,8 +45,8 @@ def write_ome_zarr(
     ----------
     path : str or Path
         The target; it appears when all is written, and what stood there stays until then.
-    data : array or ImageFile
-        Pixels, with all that is known of them if it is an ImageFile (then ``axes`` to ``channels``
+    data : array or SpatialImage
+        Pixels, with all that is known of them if it is an SpatialImage (then ``axes`` to ``channels``
         are not used). Each block of a dask array is computed once.
     axes : str, optional
         Letters of T, C, Z, Y, X and S (which is stored as C) in any order; left out, as
@@ -82,8 +81,8 @@ def write_ome_zarr(
     FileWriteError
         If OME-Zarr cannot hold the axes, or the target cannot be written.
     """
-    if not isinstance(data, ImageFile):
-        data = ImageFile(
+    if not isinstance(data, SpatialImage):
+        data = SpatialImage(
             data,
             axes or default_axes(data.shape),
             scale=tuple(scale),
@@ -111,7 +110,7 @@ def _never_again() -> dict[str, str]:
     return {"run": uuid4().hex}
 
 
-def _ordered(image: ImageFile) -> tuple[Array, str]:
+def _ordered(image: SpatialImage) -> tuple[Array, str]:
     """Pixels in NGFF's order of axes, color samples as channels."""
     axes = image.axes.replace("S", "C") if "C" not in image.axes else image.axes
     order = sorted(range(len(axes)), key=lambda i: ORDER.find(axes[i]))
@@ -119,7 +118,7 @@ def _ordered(image: ImageFile) -> tuple[Array, str]:
 
 
 def _layout(
-    image: ImageFile,
+    image: SpatialImage,
     pixels: Array,
     chunks: tuple[int, ...],
     region: tuple[int, ...],

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._files import check_folder
 from napari_sr.errors import FileWriteError
-from napari_sr.io._atomic import check_folder
 from napari_sr.io._pyramid import halved
 from napari_sr.io._zarr_store import create_image, describe_channels, open_level
 

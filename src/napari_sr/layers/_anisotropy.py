@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import InputError
-from napari_sr.layers._axes import ANONYMOUS
+from napari_sr.imaging import ANONYMOUS_AXES
 
 if TYPE_CHECKING:
     from napari_sr.layers._snapshot import LayerSnapshot
@@ -64,7 +64,7 @@ def with_planes(source: LayerSnapshot) -> tuple[LayerSnapshot, float]:
 def _z_axis(source: LayerSnapshot) -> int | None:
     if "Z" in source.axes:
         return source.axes.index("Z")
-    nameless = [i for i, letter in enumerate(source.axes) if letter in ANONYMOUS]
+    nameless = [i for i, letter in enumerate(source.axes) if letter in ANONYMOUS_AXES]
     units = source.attributes.get("units")
     if len(nameless) != 1:
         return None

@@ -6,7 +6,7 @@ from collections import Counter
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from napari_sr import __version__
+from napari_sr._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sr.errors import InputError
-from napari_sr.layers._axes import layer_axes
+from napari_sr.imaging import axes_from_labels
 from napari_sr.layers._geometry import finer_grid, finer_plane
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def snapshot(layer: Layer | None) -> LayerSnapshot:
     return LayerSnapshot(
         name=str(layer.name),
         data=layer.data[0] if layer.multiscale else layer.data,
-        axes=layer_axes(tuple(layer.axis_labels), rgb=bool(layer.rgb)),
+        axes=axes_from_labels(tuple(layer.axis_labels), rgb=bool(layer.rgb)),
         attributes=_reusable(attributes),
         contrast_limits_range=tuple(layer.contrast_limits_range),
         coarser=tuple(layer.data[1:]) if layer.multiscale else (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from napari_sr import __version__
+from napari_sr._version import __version__
 
 if TYPE_CHECKING:
     from torch import nn
