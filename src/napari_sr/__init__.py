@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_sr._version import __version__
+    from napari_sr.batch import upscale_file
     from napari_sr.evaluation import evaluate
-    from napari_sr.inference import Plan, plan, upscale
+    from napari_sr.inference import Plan, UpscaleOptions, plan, upscale, upscale_image
     from napari_sr.layers import upscale_layer
     from napari_sr.models import list_models, load_model
     from napari_sr.training import fine_tune
 
 __all__ = [
     "Plan",
+    "UpscaleOptions",
     "__version__",
     "evaluate",
     "fine_tune",
@@ -26,11 +28,14 @@ __all__ = [
     "load_model",
     "plan",
     "upscale",
+    "upscale_file",
+    "upscale_image",
     "upscale_layer",
 ]
 
 _HOMES = {
     "Plan": "napari_sr.inference",
+    "UpscaleOptions": "napari_sr.inference",
     "__version__": "napari_sr._version",
     "evaluate": "napari_sr.evaluation",
     "fine_tune": "napari_sr.training",
@@ -38,6 +43,8 @@ _HOMES = {
     "load_model": "napari_sr.models",
     "plan": "napari_sr.inference",
     "upscale": "napari_sr.inference",
+    "upscale_file": "napari_sr.batch",
+    "upscale_image": "napari_sr.inference",
     "upscale_layer": "napari_sr.layers",
 }
 

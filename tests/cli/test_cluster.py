@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_sr import load_model, upscale
-from napari_sr._cluster import active_client
+from napari_sr._dask import active_client
 from napari_sr.cli import _cluster
 from napari_sr.inference import _blocks, enlarge_lazily, plan_where_it_runs, row_blocks
 from napari_sr.io import _zarr_save, read_image, write_image, write_ome_zarr

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import typer
 
+from napari_sr._text import one_line
 from napari_sr.cli._console import progress_bar
-from napari_sr.cli._edge import one_line, unexpected
-from napari_sr.cli._file import upscale_file
+from napari_sr.cli._edge import message_of, unexpected
 from napari_sr.errors import CancelledError, NapariSRError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from napari_sr.cli._file import Settings
-    from napari_sr.cli._jobs import Job
+    from napari_sr.batch import Job
+    from napari_sr.inference import UpscaleOptions
 
 
 @dataclass(slots=True)
@@ -36,14 +36,18 @@ class Outcome:
     """Reading and writing included."""
     error: str = ""
     """Why it failed."""
+    messages: list[str] = field(default_factory=list)
+    """What the user should know, one line each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Settings that all images of a call share, and where to tell of them."""
 
-    settings: Settings
+    options: UpscaleOptions
     """How to upscale."""
+    axes: str | None
+    """Axis letters instead of those of the files."""
     overwrite: bool
     """Do again what is there."""
     dry_run: bool
@@ -77,7 +81,7 @@ class Batch:
         except CancelledError:
             raise
         except NapariSRError as error:
-            outcome.error = one_line(error)
+            outcome.error = message_of(error)
         except Exception as error:
             outcome.error = unexpected(error)
         outcome.seconds = time.perf_counter() - started
@@ -88,13 +92,21 @@ class Batch:
         return outcome
 
     def _run(self, job: Job, outcome: Outcome, place: str) -> None:
-        def told(plan: object) -> None:
-            outcome.plan = " ".join(str(plan).split())
-            self.say(f"{place}{job.source} -> {job.target}: {outcome.plan}")
+        from napari_sr.batch import plan_file, run_file
 
-        outcome.status = "planned" if self.dry_run else "done"
-        with progress_bar(f"{place}{job.source.name}") as progress:
-            upscale_file(job, self.settings, told, None if self.dry_run else progress)
+        planned = plan_file(job, self.options, self.axes)
+        outcome.plan = " ".join(str(planned.plan).split())
+        self.say(f"{place}{job.source} -> {job.target}: {outcome.plan}")
+        outcome.messages = list(planned.messages)
+        if self.dry_run:
+            outcome.status = "planned"
+        else:
+            with progress_bar(f"{place}{job.source.name}") as advance:
+                report = run_file(planned, lambda step: advance(step.done, step.total))
+            outcome.status = "done"
+            outcome.messages += report.messages
+        for message in outcome.messages:
+            typer.echo(f"warning: {one_line(message)}", err=True)
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:

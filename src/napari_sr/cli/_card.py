@@ -66,7 +66,7 @@ def cost_facts(model: str, scale: int) -> dict[str, Any]:
     return {
         "scale": scale,
         **{name: value for name, value in counted.items() if value is not None},
-        "halo": planned.halo,
+        "halo": planned.parts[0].halo,
         "memory": found.memory,
         "seconds": found.seconds,
         "device": found.device,

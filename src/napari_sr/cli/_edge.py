@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from napari_sr._text import error_line, one_line
 from napari_sr.errors import CancelledError, NapariSRError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def told(action: Callable[[], Any]) -> Any:
     except (KeyboardInterrupt, CancelledError):
         stop("stopped; nothing was left half-written", INTERRUPTED)
     except NapariSRError as error:
-        stop(one_line(error), FAILED)
+        stop(message_of(error), FAILED)
     except (BrokenPipeError, typer.Abort):
         raise
     except Exception as error:
@@ -94,20 +95,9 @@ def stop(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-def one_line(error: BaseException) -> str:
-    """Message of an error without line breaks.
-
-    Parameters
-    ----------
-    error : BaseException
-        Any.
-
-    Returns
-    -------
-    str
-        Its name where it has no message.
-    """
-    return " ".join(str(error).split()) or type(error).__name__
+def message_of(error: BaseException) -> str:
+    """Message of an error on one line; the name of its type where it has none."""
+    return one_line(str(error), 2000) or type(error).__name__
 
 
 def unexpected(error: Exception) -> str:
@@ -123,22 +113,23 @@ def unexpected(error: Exception) -> str:
     str
         One line.
     """
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}{first and ': '}{first} (napari-sr --debug … shows where)"
+    name, first = type(error).__name__, error_line(error)
+    told = name if first == name else f"{name}: {first}"
+    return f"{told} (napari-sr --debug … shows where)"
 
 
 class _OneLine(logging.Handler):
     """Messages of the engine, on whatever stderr is at the moment: a progress bar replaces it."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}", err=True)
+        typer.echo(f"{record.levelname.lower()}: {one_line(record.getMessage())}", err=True)
 
 
 def tell_warnings() -> None:
     """Show warnings and the engine's messages as one line each, without the code they come from."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        typer.echo(f"warning: {' '.join(str(message).split())}", err=True)
+        typer.echo(f"warning: {one_line(str(message))}", err=True)
 
     warnings.showwarning = show
     logging.getLogger("napari_sr").addHandler(_OneLine())

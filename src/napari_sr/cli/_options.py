@@ -59,6 +59,10 @@ Isotropic = Annotated[
     bool,
     typer.Option("--isotropic", help="Enlarge Z, too, until voxels are cubes; -s 1 keeps Y and X."),
 ]
+ZSpacing = Annotated[
+    float | None,
+    typer.Option(help="Distance of planes in pixels, for --isotropic; else from the file."),
+]
 Uncertainty = Annotated[
     bool,
     typer.Option("--uncertainty", help="Write the ensemble's deviation, too: NAME-uncertainty."),

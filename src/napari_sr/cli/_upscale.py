@@ -10,8 +10,6 @@ from napari_sr.cli._batch import Batch, summary
 from napari_sr.cli._cluster import cluster
 from napari_sr.cli._console import print_json
 from napari_sr.cli._edge import FAILED
-from napari_sr.cli._file import Settings
-from napari_sr.cli._jobs import plan_jobs
 
 
 def upscale(
@@ -32,6 +30,7 @@ def upscale(
     tile_mode: options.TileMode = "seamless",
     ensemble: options.Ensemble = False,
     isotropic: options.Isotropic = False,
+    z_spacing: options.ZSpacing = None,
     uncertainty: options.Uncertainty = False,
     axes: Annotated[
         str | None, typer.Option(help="One letter a dimension, e.g. TZCYX, if the file is wrong.")
@@ -56,9 +55,11 @@ def upscale(
     json: options.Json = False,
 ) -> None:
     """Upscale images and write them with their pixel size; intensities and type are kept."""
+    from napari_sr.batch import plan_jobs
+    from napari_sr.inference import UpscaleOptions
     from napari_sr.io import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
-    settings = Settings(
+    chosen = UpscaleOptions(
         scale=options.parse_scale(scale),
         model=options.load(model, value_range, color),
         device=device,
@@ -67,13 +68,13 @@ def upscale(
         tile_mode=tile_mode,
         ensemble=ensemble,
         isotropic=isotropic,
+        z_spacing=z_spacing,
         uncertainty=uncertainty,
-        axes=axes,
         intensity_range=options.parse_range(intensity_range),
     )
     jobs = plan_jobs(inputs, out, readable=READABLE_SUFFIXES, writable=WRITABLE_SUFFIXES)
     say = _say_nothing if json else typer.echo
-    batch = Batch(settings, overwrite, dry_run, say)
+    batch = Batch(chosen, axes, overwrite, dry_run, say)
     with cluster(scheduler, workers, say):
         outcomes = [batch.do(job, f"[{at}/{len(jobs)}] ") for at, job in enumerate(jobs, start=1)]
     if json:

@@ -74,8 +74,7 @@ def footprint(
     """
     import torch
 
-    from napari_sr.inference._device import resolve_device
-    from napari_sr.inference._networks import on_device
+    from napari_sr.inference import on_device, resolve_device
     from napari_sr.models import load_model
 
     if side < 1 or repeats < 1:
@@ -111,7 +110,7 @@ def _counted(network: nn.Module, side: int) -> tuple[int | None, int | None, int
 def _peak(network: nn.Module, image: Tensor) -> int | None:
     import torch
 
-    from napari_sr.inference._tracker import PeakTracker
+    from napari_sr.inference import PeakTracker
     from napari_sr.models._foreign import ForeignNetwork
 
     with torch.inference_mode():

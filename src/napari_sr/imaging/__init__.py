@@ -10,6 +10,7 @@ from napari_sr.imaging._axes import (
 )
 from napari_sr.imaging._color import bt601_luma, rgb_to_ycbcr, ycbcr_to_rgb
 from napari_sr.imaging._grid import finer_coordinates, finer_grid, output_length
+from napari_sr.imaging._inputs import read_input
 from napari_sr.imaging._intensity import (
     check_dtype,
     from_unit,
@@ -42,6 +43,7 @@ __all__ = [
     "output_length",
     "parse_axes",
     "plane_distance",
+    "read_input",
     "resize_weights",
     "rgb_to_ycbcr",
     "robust_range",

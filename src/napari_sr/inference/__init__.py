@@ -1,31 +1,70 @@
-"""The engine: any image, any model, any size, and a result that does not depend on how it was cut."""
+"""The engine: any image, any model, any size, and a result that does not depend on how it was cut.
 
-from napari_sr.inference._blocks import row_blocks, square_blocks
-from napari_sr.inference._device import available_devices, resolve_device
-from napari_sr.inference._engine import run
-from napari_sr.inference._interrupt import Interruptible
-from napari_sr.inference._lazy import enlarge_lazily
+`UpscaleOptions` is what is asked. `plan_image` decides; `execute` and `execute_blockwise` do what was decided and
+return an `UpscaleResult` with its `Report`. Everything else calls these.
+"""
+
+from napari_sr.inference._blockwise import execute_blockwise
+from napari_sr.inference._cost import PeakTracker
+from napari_sr.inference._execute import execute
+from napari_sr.inference._isotropic import IsotropicPlan
+from napari_sr.inference._machine import (
+    available_devices,
+    free_memory,
+    full_float32,
+    resolve_device,
+)
+from napari_sr.inference._options import (
+    OptionKeywords,
+    Precision,
+    TileMode,
+    TileOption,
+    UpscaleOptions,
+)
 from napari_sr.inference._plan import Plan
-from napari_sr.inference._planner import plan
-from napari_sr.inference._runner import Place, Runner, TorchRunner
-from napari_sr.inference._sweep import Progress
-from napari_sr.inference._upscale import upscale
-from napari_sr.inference._where import plan_where_it_runs
+from napari_sr.inference._planner import choose_native_scales
+from napari_sr.inference._ranges import measure_ranges
+from napari_sr.inference._report import Progress, Report, UpscaleResult
+from napari_sr.inference._runners import Runner, TorchRunner, WindowPositions, on_device
+from napari_sr.inference._stack import ImageStack
+from napari_sr.inference._tile_loop import Interruptible
+from napari_sr.inference._upscale import (
+    plan,
+    plan_image,
+    upscale,
+    upscale_image,
+    upscale_image_steps,
+)
 
 __all__ = [
+    "ImageStack",
     "Interruptible",
-    "Place",
+    "IsotropicPlan",
+    "OptionKeywords",
+    "PeakTracker",
     "Plan",
+    "Precision",
     "Progress",
+    "Report",
     "Runner",
+    "TileMode",
+    "TileOption",
     "TorchRunner",
+    "UpscaleOptions",
+    "UpscaleResult",
+    "WindowPositions",
     "available_devices",
-    "enlarge_lazily",
+    "choose_native_scales",
+    "execute",
+    "execute_blockwise",
+    "free_memory",
+    "full_float32",
+    "measure_ranges",
+    "on_device",
     "plan",
-    "plan_where_it_runs",
+    "plan_image",
     "resolve_device",
-    "row_blocks",
-    "run",
-    "square_blocks",
     "upscale",
+    "upscale_image",
+    "upscale_image_steps",
 ]

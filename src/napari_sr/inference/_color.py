@@ -1,7 +1,7 @@
-"""Color: how the samples of a pixel go through a network.
+"""Color paths: how the samples of a pixel go through a network.
 
-A path takes windows of color samples in [0, 1] and gives each one's part of the output. Networks for luma see the
-Y of RGB, while Cb and Cr, in which the eye sees no detail, are enlarged bicubically.
+A path takes windows of color samples in [0, 1] and returns the part of the output that belongs to each. Networks for
+luma are given the Y of RGB; Cb and Cr, in which the eye sees little detail, are enlarged bicubically.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import torch
 from torch import Tensor
 
 from napari_sr.imaging import rgb_to_ycbcr, ycbcr_to_rgb
-from napari_sr.inference._region import Region
-from napari_sr.inference._runner import Place, Runner
+from napari_sr.inference._resample import TileResampler
+from napari_sr.inference._runners import Runner, WindowPositions
 
 if TYPE_CHECKING:
     from napari_sr.inference._plan import Plan
 
-Path = Callable[[Tensor, Runner, Place, Sequence[Region]], list[Tensor]]
+ColorPath = Callable[[Tensor, Runner, WindowPositions, Sequence[TileResampler]], list[Tensor]]
 
 
-def choose_path(plan: Plan) -> Path:
-    """How the color samples of an image go through a model."""
+def choose_color_path(plan: Plan) -> ColorPath:
+    """The way of an image's color samples through a model."""
     native = plan.scale == (plan.native_scale,) * 2
     if plan.model.card.architecture == "bicubic" and not native:
         return _bicubic
@@ -35,37 +35,39 @@ def choose_path(plan: Plan) -> Path:
     return _together if single else _one_by_one
 
 
-def _bicubic(unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]) -> list[Tensor]:
-    """In one step: the classical method knows every factor."""
-    return [region.enlarge(each) for each, region in zip(unit, regions, strict=True)]
+def _bicubic(
+    unit: Tensor, runner: Runner, positions: WindowPositions, resamplers: Sequence[TileResampler]
+) -> list[Tensor]:
+    """In one step: bicubic interpolation has weights for every factor."""
+    return [resampler.bicubic(each) for each, resampler in zip(unit, resamplers, strict=True)]
 
 
 def _together(
-    unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
+    unit: Tensor, runner: Runner, positions: WindowPositions, resamplers: Sequence[TileResampler]
 ) -> list[Tensor]:
-    y = runner(unit.float(), place).to(unit)
-    return [region.finish(each) for each, region in zip(y, regions, strict=True)]
+    y = runner(unit.float(), positions).to(unit)
+    return [resampler.finish(each) for each, resampler in zip(y, resamplers, strict=True)]
 
 
 def _one_by_one(
-    unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
+    unit: Tensor, runner: Runner, positions: WindowPositions, resamplers: Sequence[TileResampler]
 ) -> list[Tensor]:
-    answers = [
-        runner(unit[:, sample : sample + 1].float(), replace(place, sample=sample)).to(unit)
+    outputs = [
+        runner(unit[:, sample : sample + 1].float(), replace(positions, sample=sample)).to(unit)
         for sample in range(unit.shape[1])
     ]
-    y = torch.cat(answers, dim=1)
-    return [region.finish(each) for each, region in zip(y, regions, strict=True)]
+    y = torch.cat(outputs, dim=1)
+    return [resampler.finish(each) for each, resampler in zip(y, resamplers, strict=True)]
 
 
 def _through_luma(
-    unit: Tensor, runner: Runner, place: Place, regions: Sequence[Region]
+    unit: Tensor, runner: Runner, positions: WindowPositions, resamplers: Sequence[TileResampler]
 ) -> list[Tensor]:
     ycbcr = _mix(unit, rgb_to_ycbcr)
-    luma = runner(ycbcr[:, :1].float(), place).to(unit)
+    luma = runner(ycbcr[:, :1].float(), positions).to(unit)
     merged = []
-    for each, small, region in zip(luma, ycbcr, regions, strict=True):
-        parts = [region.finish(each), region.enlarge(small[1:])]
+    for each, small, resampler in zip(luma, ycbcr, resamplers, strict=True):
+        parts = [resampler.finish(each), resampler.bicubic(small[1:])]
         merged.append(_mix(torch.cat(parts)[None], ycbcr_to_rgb)[0])
     return merged
 

@@ -1,7 +1,8 @@
-"""Ranges: which intensities become 0 and 1, one pair for each channel and sample of a whole stack."""
+"""Intensity ranges: which intensities become 0 and 1, one pair for each channel and sample of a whole stack."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,16 @@ from napari_sr.errors import InputError
 from napari_sr.imaging import Axes, robust_range
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    import dask.array as da
     from numpy.typing import NDArray
+
+    from napari_sr.inference._plan import Plan
 
 
 _SAFE = 1e30
+"""Largest intensity, and inverse of the smallest range, whose products and quotients float32 (3e38) can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ def fixed_range(axes: Axes, dtype: np.dtype[Any]) -> tuple[float, float] | None:
 
 
 def known_ranges(known: tuple[float, float], axes: Axes, dtype: np.dtype[Any]) -> Ranges:
-    """Ranges of a stack of which nothing is to be read: the known one for colors, all that exists for alpha."""
+    """Ranges without reading the stack: the known one for colors, that of the dtype for alpha."""
     full = (np.iinfo(dtype).min, np.iinfo(dtype).max) if dtype.kind in "iu" else (0, 1)
     ends = [known] * axes.colors + [full] * (axes.samples - axes.colors)
     low, high = np.tile(np.array(ends, np.float64), (axes.channels, 1, 1)).transpose(2, 0, 1)
@@ -77,7 +82,7 @@ def measure_ranges(
     -------
     Ranges
         The given range; or that of RGB by convention; else the robust range of each channel, common to R, G and B.
-        Channels of one color only keep it exactly: their range has no length.
+        A constant channel keeps its value exactly: its range has no length.
 
     Raises
     ------
@@ -106,7 +111,98 @@ def _channel_ranges(
 
 def _extremes(parts: list[NDArray[Any]]) -> tuple[float, float]:
     finite = [part[np.isfinite(part)] if part.dtype.kind == "f" else part for part in parts]
-    some = [part for part in finite if part.size]
-    if not some:
+    present = [part for part in finite if part.size]
+    if not present:
         return 0.0, 0.0
-    return min(float(part.min()) for part in some), max(float(part.max()) for part in some)
+    return min(float(part.min()) for part in present), max(float(part.max()) for part in present)
+
+
+_WHOLE = 2**25
+"""Values up to which all of an image is read to measure its range: 32 million take about a second."""
+_PARTS = 32
+"""Blocks, evenly spread, that are read of each channel of a larger image; a robust range needs no more."""
+
+
+class SharedRanges:
+    """Intensity ranges of a dask array, measured when they are first needed.
+
+    Pickling measures them and drops the array.
+
+    Parameters
+    ----------
+    plan : Plan
+        Made for the image.
+    image : dask array
+        The image.
+    """
+
+    def __init__(self, plan: Plan, image: da.Array) -> None:
+        self._plan, self._image = plan, image
+        self._ranges: Ranges | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> Ranges:
+        """The ranges; the first call measures them."""
+        with self._lock:
+            if self._ranges is None:
+                self._ranges = self._measure()
+            return self._ranges
+
+    def __reduce__(self) -> tuple[Callable[[Ranges], MeasuredRanges], tuple[Ranges]]:
+        return MeasuredRanges, (self.get(),)
+
+    def _measure(self) -> Ranges:
+        plan = self._plan
+        if plan.intensity_range:
+            return known_ranges(plan.intensity_range, plan.axes, plan.dtype)
+        known = fixed_range(plan.axes, plan.dtype)
+        views = [self._channel(channel) for channel in range(plan.axes.channels)]
+        small = sum(view.size for view in views) <= _WHOLE
+        if known and not small:
+            return known_ranges(known, plan.axes, plan.dtype)
+        # Also where a convention fixes the range: a constant image keeps its value exactly, and alpha its extremes.
+        parts = [_read_all(view) if small else _read_some(view) for view in views]
+        return measure_ranges(parts, plan.axes, plan.dtype, known)
+
+    def _channel(self, channel: int) -> da.Array:
+        """One channel, shape (stack..., samples, Y, X)."""
+        axes = self._plan.axes
+        view = self._image.transpose(axes.order)
+        if "S" not in axes.letters:
+            view = view[..., None, :, :]
+        letters = [axes.letters[i] for i in axes.stack]
+        if "C" not in letters:
+            return view
+        index = letters.index("C")
+        return view[(slice(None),) * index + (channel,)]
+
+
+class MeasuredRanges:
+    """Ranges that another process has measured."""
+
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges = ranges
+
+    def get(self) -> Ranges:
+        """The ranges."""
+        return self._ranges
+
+
+def _read_all(view: da.Array) -> list[NDArray[Any]]:
+    # In this thread, which may already be one of dask's pool.
+    values = view.compute(scheduler="synchronous")
+    return list(values.reshape(-1, *values.shape[-3:]))
+
+
+def _read_some(view: da.Array) -> list[NDArray[Any]]:
+    """Blocks evenly spread over a channel."""
+    samples = view.shape[-3]
+    whole_pixels = view.rechunk({view.ndim - 3: samples})
+    grid = whole_pixels.numblocks
+    count = int(np.prod(grid))
+    chosen = np.unique(np.linspace(0, count - 1, min(count, _PARTS)).round().astype(int))
+    parts: list[NDArray[Any]] = []
+    for flat in chosen:
+        index = tuple(int(i) for i in np.unravel_index(flat, grid))
+        parts += _read_all(whole_pixels.blocks[index])
+    return parts

@@ -1,4 +1,4 @@
-"""Tiles: how an image is cut so that cutting it changes nothing.
+"""Tiles: how an image is cut so that the result does not change.
 
 A tile is the part of the input whose output is kept; its halo is the context read around it and thrown away; tile
 and halo together are its window. With a halo of at least the network's receptive-field radius the stitched output
@@ -39,7 +39,7 @@ class Span(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """What is kept of one window."""
+    """The part of one window whose output is kept."""
 
     frame: int
     """Number of the image in its stack."""
@@ -48,8 +48,8 @@ class Tile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """How one axis is cut."""
+class AxisTiling:
+    """How one axis is cut into tiles and windows."""
 
     bounds: Span
     """Pixels that can be read."""
@@ -61,23 +61,25 @@ class Cut:
     """Windows start at multiples of it."""
 
     @classmethod
-    def over(cls, tiles: Iterable[Span], bounds: Span, halo: int, alignment: int = 1) -> Cut:
-        """Windows just long enough for each of these tiles; one that touches the image's end needs one halo only."""
+    def fitted_to(
+        cls, tiles: Iterable[Span], bounds: Span, halo: int, alignment: int = 1
+    ) -> AxisTiling:
+        """Windows just long enough for each of these tiles; a tile at the image's end needs one halo only."""
         needs = (
             min(bounds.stop, tile.stop + halo)
             - max(bounds.start, _aligned(tile.start - halo, alignment))
             for tile in tiles
         )
-        return cls._fitted(max(needs, default=bounds.length), bounds, halo, alignment)
+        return cls._aligned_window(max(needs, default=bounds.length), bounds, halo, alignment)
 
     @classmethod
-    def anywhere(cls, tile: int, bounds: Span, halo: int, alignment: int = 1) -> Cut:
+    def for_any_position(cls, tile: int, bounds: Span, halo: int, alignment: int = 1) -> AxisTiling:
         """Windows long enough for tiles of this length wherever they lie."""
-        return cls._fitted(tile + 2 * halo + alignment - 1, bounds, halo, alignment)
+        return cls._aligned_window(tile + 2 * halo + alignment - 1, bounds, halo, alignment)
 
     @classmethod
-    def _fitted(cls, window: int, bounds: Span, halo: int, alignment: int) -> Cut:
-        # The last window has to start on the grid as well and end where the image ends.
+    def _aligned_window(cls, window: int, bounds: Span, halo: int, alignment: int) -> AxisTiling:
+        # The last window must also start at a multiple of the alignment, and end where the image ends.
         window += (bounds.length - window) % alignment
         return cls(bounds, min(bounds.length, window), halo, alignment)
 

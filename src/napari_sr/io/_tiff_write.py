@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr._cluster import computed
+from napari_sr._dask import computed
 from napari_sr._files import atomic_path
 from napari_sr.errors import FileWriteError
 from napari_sr.io._tiff_dialects import tiff_options

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr._cluster import active_client
+from napari_sr._dask import active_client
 from napari_sr.errors import FileWriteError
 
 if TYPE_CHECKING:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from napari_sr.layers._anisotropy import plane_distance
-from napari_sr.layers._remarks import listening
-from napari_sr.layers._snapshot import LayerSnapshot, snapshot
+from napari_sr.layers._snapshot import LayerSnapshot, plane_distance, snapshot
 from napari_sr.layers._upscale import (
     plan_snapshot,
     upscale_layer,
@@ -15,7 +13,6 @@ from napari_sr.layers._visible import visible_part
 
 __all__ = [
     "LayerSnapshot",
-    "listening",
     "plan_snapshot",
     "plane_distance",
     "snapshot",

@@ -6,93 +6,77 @@ it is read once, by the caller's thread, and never touched again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr import imaging
+from napari_sr._dask import is_lazy
 from napari_sr.errors import InputError
-from napari_sr.imaging import axes_from_labels
-from napari_sr.layers._geometry import finer_grid, finer_plane
+from napari_sr.imaging import (
+    ANONYMOUS_AXES,
+    SpatialImage,
+    axes_from_labels,
+    finer_coordinates,
+    read_input,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from napari.layers import Image, Layer
-    from numpy.typing import NDArray
 
-__all__ = ["LayerSnapshot", "snapshot"]
+    from napari_sr.imaging import Array
+
+__all__ = ["LayerSnapshot", "plane_distance", "snapshot"]
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
-"""What of a layer says where it lies."""
+"""Attributes of a layer that determine where it lies."""
+_ISOTROPIC = 1 + 1e-3
+"""Distance of planes in pixels up to which a stack counts as isotropic; sizes are not known more exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerSnapshot:
     """An image layer as it was when it was captured."""
 
-    name: str
-    """Name of the layer."""
-    data: Any
-    """Level 0: a NumPy, dask or Zarr array. Not a copy."""
-    axes: str
-    """One letter a dimension of ``data``, such as ``"TCYX"`` or ``"YXS"``."""
+    image: SpatialImage
+    """Pixels of level 0, not copied, with their place; coarser levels, name and metadata."""
     attributes: Mapping[str, Any]
     """Keyword arguments of `napari.layers.Image` that would make the layer again."""
     contrast_limits_range: tuple[float, float]
-    """How far the contrast slider reaches."""
-    coarser: tuple[Any, ...] = ()
-    """The other levels of a multiscale layer."""
+    """Range of the contrast slider."""
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return self.image.name
+
+    @property
+    def data(self) -> Array:
+        """Level 0: a NumPy or dask array."""
+        return self.image.data
+
+    @property
+    def axes(self) -> str:
+        """One letter a dimension of `data`, such as ``"TCYX"`` or ``"YXS"``."""
+        return self.image.axes
 
     @property
     def multiscale(self) -> bool:
         """Whether the layer has levels."""
-        return bool(self.coarser)
+        return bool(self.image.levels)
 
     @property
     def lazy(self) -> bool:
-        """Whether the data lies in chunks (dask, Zarr), to be read only where it is needed."""
-        return (
-            not isinstance(self.data, np.ndarray) and getattr(self.data, "chunks", None) is not None
-        )
-
-    def factors(self, scale: Sequence[float]) -> tuple[float, ...]:
-        """Output pixels per input pixel along each dimension of the layer.
-
-        Parameters
-        ----------
-        scale : (float, float) or (float, float, float)
-            Along Y and X, or along Z, Y and X.
-
-        Returns
-        -------
-        tuple of float
-            One for each dimension but the samples of RGB(A), 1 for stack axes.
-        """
-        along = dict(zip("XYZ", map(float, reversed(scale)), strict=False))
-        return tuple(along.get(axis, 1.0) for axis in self.axes if axis != "S")
-
-    def out_shape(self, scale: Sequence[float]) -> tuple[int, ...]:
-        """Shape of the upscaled data, as the engine will make it.
-
-        Parameters
-        ----------
-        scale : (float, float) or (float, float, float)
-            Along Y and X, or along Z, Y and X.
-
-        Returns
-        -------
-        tuple of int
-            ``round(size · scale)`` along these, at least 1.
-        """
-        factors = (*self.factors(scale), 1.0)
-        shape = zip(self.data.shape, factors, strict=False)
-        return tuple(max(1, round(size * factor)) for size, factor in shape)
+        """Whether the data lies in chunks that are read only where they are needed."""
+        return is_lazy(self.image.data)
 
     def layer(
         self,
-        data: Any,
-        scale: Sequence[float],
+        image: SpatialImage,
+        factors: Mapping[str, float],
         *,
         suffix: str,
         record: dict[str, Any],
@@ -102,14 +86,15 @@ class LayerSnapshot:
 
         Parameters
         ----------
-        data : array
-            The upscaled image, dimensions as ``axes``.
-        scale : (float, float) or (float, float, float)
-            Output pixels per input pixel along Y and X, or along Z, Y and X.
+        image : SpatialImage
+            The upscaled image.
+        factors : mapping of str to float
+            Output pixels per input pixel, by axis.
         suffix : str
             Appended to the name.
         record : dict
-            Stored in the metadata as ``"napari_sr"``; that of an earlier run goes into it as ``"previous"``.
+            Stored in the metadata as ``"napari_sr"``, the object itself; that of an earlier run goes into it as
+            ``"previous"``.
         pyramid : bool
             Whether the levels of this layer follow below the new one.
 
@@ -120,55 +105,59 @@ class LayerSnapshot:
         """
         from napari.layers import Image
 
+        known = self.attributes["metadata"]
+        if "napari_sr" in known:
+            record["previous"] = known["napari_sr"]
+        spatial = len(self.axes) - self.image.rgb
+        along = [float(factors.get(axis, 1.0)) for axis in self.axes[:spatial]]
         attributes = {
             **self.attributes,
-            **_placed(self.attributes, self.factors(scale)),
+            "scale": image.scale[:spatial],
+            "translate": image.translation[:spatial],
+            **_finer_planes(self.attributes, along),
             "name": f"{self.name} {suffix}",
-            "metadata": self._metadata(record),
+            "metadata": {**known, "napari_sr": record},
             "multiscale": pyramid,
         }
-        layer = Image([data, self.data, *self.coarser] if pyramid else data, **attributes)
+        data = [image.data, self.image.data, *self.image.levels] if pyramid else image.data
+        layer = Image(data, **attributes)
         layer.contrast_limits_range = self.contrast_limits_range
         layer.contrast_limits = self.attributes["contrast_limits"]
         return layer
 
-    def companion(self, layer: Image, deviation: NDArray[np.floating[Any]]) -> Image:
-        """Layer of the uncertainty of an upscaled one.
 
-        Parameters
-        ----------
-        layer : napari.layers.Image
-            The upscaled layer.
-        deviation : array
-            Standard deviation of each of its pixels; of RGB(A) the root mean square over the colors is shown.
+def uncertainty_layer(layer: Image, deviation: Array) -> Image:
+    """Layer of the uncertainty of an upscaled one.
 
-        Returns
-        -------
-        napari.layers.Image
-            At the same place, not visible at first, with a scale of brightness of its own.
-        """
-        from napari.layers import Image
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The upscaled layer.
+    deviation : array
+        Standard deviation of each of its pixels; of RGB(A) the root mean square over the colors is shown.
 
-        if layer.rgb:
-            deviation = np.sqrt(np.mean(np.square(deviation[..., :3]), axis=-1))
-        most = float(np.nanmax(deviation, initial=0.0))
-        _, attributes, _ = layer.as_layer_data_tuple()
-        return Image(
-            deviation,
-            **{
-                **{key: attributes[key] for key in _PLACE if key in attributes},
-                "name": f"{layer.name} uncertainty",
-                "metadata": layer.metadata,
-                "colormap": "inferno",
-                "contrast_limits": (0.0, most or 1.0),
-                "visible": False,
-            },
-        )
+    Returns
+    -------
+    napari.layers.Image
+        At the same place, not visible at first, with contrast limits of its own.
+    """
+    from napari.layers import Image
 
-    def _metadata(self, record: dict[str, Any]) -> dict[str, Any]:
-        known = self.attributes["metadata"]
-        earlier = {"previous": known["napari_sr"]} if "napari_sr" in known else {}
-        return {**known, "napari_sr": {**record, **earlier}}
+    if layer.rgb:
+        deviation = np.sqrt(np.mean(np.square(deviation[..., :3]), axis=-1))
+    most = float(np.nanmax(deviation, initial=0.0))
+    _, attributes, _ = layer.as_layer_data_tuple()
+    return Image(
+        deviation,
+        **{
+            **{key: attributes[key] for key in _PLACE if key in attributes},
+            "name": f"{layer.name} uncertainty",
+            "metadata": layer.metadata,
+            "colormap": "inferno",
+            "contrast_limits": (0.0, most or 1.0),
+            "visible": False,
+        },
+    )
 
 
 def snapshot(layer: Layer | None) -> LayerSnapshot:
@@ -177,7 +166,7 @@ def snapshot(layer: Layer | None) -> LayerSnapshot:
     Parameters
     ----------
     layer : napari.layers.Layer or None
-        None stands for nothing selected.
+        None where nothing is selected.
 
     Returns
     -------
@@ -199,38 +188,93 @@ def snapshot(layer: Layer | None) -> LayerSnapshot:
             "upscaled; select an image layer"
         )
     _, attributes, _ = layer.as_layer_data_tuple()
-    return LayerSnapshot(
+    finest, *coarser = layer.data if layer.multiscale else (layer.data,)
+    axes = axes_from_labels(tuple(layer.axis_labels), rgb=bool(layer.rgb))
+    image = SpatialImage(
+        read_input(finest, axes).array,
+        axes,
+        **_place(attributes, rgb=bool(layer.rgb)),
+        levels=tuple(coarser),
         name=str(layer.name),
-        data=layer.data[0] if layer.multiscale else layer.data,
-        axes=axes_from_labels(tuple(layer.axis_labels), rgb=bool(layer.rgb)),
-        attributes=_reusable(attributes),
-        contrast_limits_range=tuple(layer.contrast_limits_range),
-        coarser=tuple(layer.data[1:]) if layer.multiscale else (),
+        metadata=dict(attributes.get("metadata") or {}),
+    )
+    kept = {key: value for key, value in attributes.items() if key != "locked_data_level"}
+    return LayerSnapshot(
+        image,
+        {**kept, "metadata": image.metadata},
+        tuple(layer.contrast_limits_range),
     )
 
 
-def _reusable(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a layer's state makes sense for one of other levels."""
-    kept = {key: value for key, value in attributes.items() if key != "locked_data_level"}
-    return {**kept, "metadata": dict(kept.get("metadata") or {})}
+def plane_distance(source: LayerSnapshot) -> float | None:
+    """Distance of two planes along Z in pixels, where a stack can be made isotropic.
+
+    Parameters
+    ----------
+    source : LayerSnapshot
+        Its Z is the axis of that name, or else the only one without a name whose unit is that of Y and X.
+
+    Returns
+    -------
+    float or None
+        Above 1; None where there is no Z, pixels are not square, or planes are as close as pixels, as they are
+        wherever sizes are unknown.
+    """
+    distance = imaging.plane_distance(with_z(source).image)
+    return distance if distance is not None and distance > _ISOTROPIC else None
 
 
-def _placed(attributes: Mapping[str, Any], factors: Sequence[float]) -> dict[str, Any]:
-    """Those attributes which are positions in the data, for the finer grid."""
+def with_z(source: LayerSnapshot) -> LayerSnapshot:
+    """The layer with its Z called Z, if it is known which axis that is; else unchanged."""
+    image = source.image
+    nameless = [i for i, letter in enumerate(image.axes) if letter in ANONYMOUS_AXES]
+    if "Z" in image.axes or len(nameless) != 1:
+        return source
+    if image.units[nameless[0]] != image.unit_along("X"):
+        return source
+    axes = "".join("Z" if i in nameless else letter for i, letter in enumerate(image.axes))
+    return replace(source, image=replace(image, axes=axes))
+
+
+def _place(attributes: Mapping[str, Any], *, rgb: bool) -> dict[str, Any]:
+    """Pixel size, position, units and orientation of a layer, for all dimensions of its data."""
     from napari.utils.transforms import Affine
 
-    coarse = Affine(
-        scale=attributes["scale"],
-        rotate=attributes["rotate"],
-        shear=attributes["shear"],
-        ndim=len(factors),
-    )
-    scale, translate = finer_grid(
-        coarse.linear_matrix, attributes["scale"], attributes["translate"], factors
-    )
-    placed: dict[str, Any] = {"scale": scale, "translate": translate}
-    if attributes.get("plane"):
-        placed["plane"] = finer_plane(attributes["plane"], factors)
+    ndim = len(attributes["scale"])
+    linear = np.eye(ndim + rgb)
+    linear[:ndim, :ndim] = Affine(
+        rotate=attributes["rotate"], shear=attributes["shear"], ndim=ndim
+    ).linear_matrix
+    more = int(rgb)
+    units = tuple(str(unit) for unit in attributes.get("units") or ("pixel",) * ndim)
+    return {
+        "scale": (*map(float, attributes["scale"]), *(1.0,) * more),
+        "translation": (*map(float, attributes["translate"]), *(0.0,) * more),
+        "units": units + ("pixel",) * more,
+        "linear": None if np.array_equal(linear, np.eye(ndim + rgb)) else linear,
+    }
+
+
+def _finer_planes(attributes: Mapping[str, Any], factors: Sequence[float]) -> dict[str, Any]:
+    """Slicing and clipping planes, which napari keeps in data coordinates, for the finer grid."""
     clipping = attributes.get("experimental_clipping_planes") or []
-    placed["experimental_clipping_planes"] = [finer_plane(plane, factors) for plane in clipping]
-    return placed
+    planes: dict[str, Any] = {
+        "experimental_clipping_planes": [_finer_plane(plane, factors) for plane in clipping]
+    }
+    if attributes.get("plane"):
+        planes["plane"] = _finer_plane(attributes["plane"], factors)
+    return planes
+
+
+def _finer_plane(plane: Mapping[str, Any], factors: Sequence[float]) -> dict[str, Any]:
+    """The same plane in the world; `factors` are those of all dimensions, and the last three are the plane's."""
+    if len(factors) < 3:
+        return dict(plane)
+    factor = np.asarray(factors[-3:], dtype=np.float64)
+    # A normal is a covector: it scales the other way round.
+    normal = np.asarray(plane["normal"]) / factor
+    return {
+        **plane,
+        "position": tuple(finer_coordinates(plane["position"], factor).tolist()),
+        "normal": tuple((normal / np.linalg.norm(normal)).tolist()),
+    }

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from napari_sr._progress import show_progress
 from napari_sr._steps import finish
 from napari_sr.errors import InputError
-from napari_sr.layers._anisotropy import with_planes
-from napari_sr.layers._record import run_record
-from napari_sr.layers._remarks import listening
-from napari_sr.layers._snapshot import LayerSnapshot, snapshot
+from napari_sr.layers._snapshot import plane_distance, snapshot, uncertainty_layer, with_z
 from napari_sr.layers._visible import compute_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
+    from typing import TypeAlias, Unpack
 
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
-    from napari_sr.inference import Plan, Progress
+    from napari_sr.inference import (
+        IsotropicPlan,
+        OptionKeywords,
+        Plan,
+        Progress,
+        UpscaleOptions,
+        UpscaleResult,
+    )
+    from napari_sr.layers._snapshot import LayerSnapshot
     from napari_sr.layers._visible import View
     from napari_sr.models import Model
+
+    AnyPlan: TypeAlias = Plan | IsotropicPlan
+    Layers: TypeAlias = Image | tuple[Image, Image]
 
 __all__ = ["plan_snapshot", "upscale_layer", "upscale_layer_steps", "upscale_snapshot_steps"]
 
@@ -32,9 +41,9 @@ def upscale_layer(
     scale: float | Sequence[float] = 2,
     model: str | Path | Model = "ecbsr",
     *,
-    progress: Callable[[int, int], object] | None = None,
-    **options: Any,
-) -> Any:
+    progress: bool | Callable[[int, int], object] | None = None,
+    **options: Unpack[OptionKeywords],
+) -> Layers:
     """Upscale an image layer.
 
     Parameters
@@ -47,19 +56,20 @@ def upscale_layer(
         Output pixels per input pixel, along Y and X: any number >= 1.
     model : str, Path or Model
         Id in the catalog, path of a checkpoint, or a loaded model.
-    progress : callable, optional
-        Called with (tiles done, tiles in all).
+    progress : bool or callable, optional
+        True shows a bar in a terminal or notebook. A callable is called with (tiles done, tiles in all).
     **options
-        As `napari_sr.upscale` takes them: ``device``, ``precision``, ``tile``, ``tile_mode``, ``ensemble``;
-        and ``isotropic=True``: Z is enlarged, too, until voxels are cubes (Y and X by `scale`, which may be 1), or
-        ``uncertainty=True``: a second layer shows the standard deviation over the self-ensemble.
+        Further fields of `napari_sr.inference.UpscaleOptions`, as `napari_sr.upscale` takes them. With
+        ``isotropic=True`` Z is enlarged, too, until voxels are cubes (Y and X by `scale`, which may be 1); the
+        distance of planes follows from ``layer.scale`` and ``layer.units`` unless ``z_spacing`` gives it. With
+        ``uncertainty=True`` a second layer shows the standard deviation over the self-ensemble.
 
     Returns
     -------
     napari.layers.Image
         At the same place in the world, of the same data type and looks, not yet added to a viewer. What made it
-        stands in ``metadata["napari_sr"]``. Dask and Zarr layers give a lazy dask layer. With ``uncertainty``, a pair
-        of layers; the second is not visible at first.
+        stands in ``metadata["napari_sr"]``. Dask and Zarr layers give a lazy dask layer, whose record is completed as
+        its blocks are computed. With ``uncertainty``, a pair of layers; the second is not visible at first.
 
     Raises
     ------
@@ -67,15 +77,15 @@ def upscale_layer(
         If it is not an image layer or an option cannot be used.
     """
     steps = upscale_layer_steps(layer, scale, model, **options)
-    return finish(steps, progress and (lambda step: progress(step.done, step.total)))
+    return finish(steps, show_progress(progress))
 
 
 def upscale_layer_steps(
     layer: Layer | None,
     scale: float | Sequence[float] = 2,
     model: str | Path | Model = "ecbsr",
-    **options: Any,
-) -> Generator[Progress, None, Any]:
+    **options: Unpack[OptionKeywords],
+) -> Generator[Progress, None, Layers]:
     """`upscale_layer` in steps, to be run in another thread.
 
     Everything is read of the layer at this call; afterwards it may be changed or deleted.
@@ -93,40 +103,80 @@ def upscale_layer_steps(
     Raises
     ------
     InputError
-        At once, if it is not an image layer.
+        At once, if it is not an image layer or an option cannot be used.
     """
-    return upscale_snapshot_steps(snapshot(layer), scale, model, **options)
+    from napari_sr.inference import UpscaleOptions
+
+    chosen = UpscaleOptions(scale=scale, model=model, **options)
+    return upscale_snapshot_steps(snapshot(layer), chosen)
+
+
+def plan_snapshot(
+    source: LayerSnapshot, options: UpscaleOptions, *, lazy: bool = True, measure: bool = True
+) -> AnyPlan:
+    """Decide how a captured layer will be upscaled; nothing is computed.
+
+    Parameters
+    ----------
+    source : LayerSnapshot
+        The layer.
+    options : UpscaleOptions
+        What is asked.
+    lazy : bool
+        Whether dask and Zarr layers give a dask layer.
+    measure : bool
+        As for `napari_sr.plan`.
+
+    Returns
+    -------
+    Plan or IsotropicPlan
+        To be given to `upscale_snapshot_steps`.
+
+    Raises
+    ------
+    InputError
+        If an option cannot be used with this layer.
+    """
+    from napari_sr.inference import plan_image
+
+    if options.isotropic:
+        source = with_z(source)
+        if options.z_spacing is None and plane_distance(source) is None:
+            raise InputError(
+                f"'{source.name}' does not tell that its planes are further apart than its pixels; set layer.scale to "
+                "the sizes along Z, Y and X, and layer.axis_labels to their names"
+            )
+    blockwise = lazy and source.lazy and not (options.isotropic or options.uncertainty)
+    return plan_image(source.image, options, lazy=blockwise, measure=measure)
 
 
 def upscale_snapshot_steps(
     source: LayerSnapshot,
-    scale: float | Sequence[float] = 2,
-    model: str | Path | Model = "ecbsr",
+    options: UpscaleOptions,
     *,
+    plan: AnyPlan | None = None,
     lazy: bool = True,
     pyramid: bool = False,
     view: View | None = None,
-    plan: Plan | None = None,
-    **options: Any,
-) -> Generator[Progress, None, Any]:
+) -> Generator[Progress, None, Layers]:
     """`upscale_layer_steps` of a layer captured before.
 
     Parameters
     ----------
     source : LayerSnapshot
         The layer.
-    scale, model, **options
-        As in `upscale_layer`.
+    options : UpscaleOptions
+        What is asked.
+    plan : Plan or IsotropicPlan, optional
+        Made by `plan_snapshot` with the same arguments: what was shown is what runs.
     lazy : bool
         Whether dask and Zarr layers give a dask layer, computed where it is looked at; otherwise all is computed
         now.
     pyramid : bool
-        Whether the result is a multiscale layer, the upscaled image being its finest level and the levels of the
-        source the others; lazy whatever the source's data are.
+        Whether the result is a multiscale layer, with the upscaled image as its finest level and the levels of the
+        source below; lazy whatever the source's data are.
     view : View, optional
-        What of a dask layer is computed beforehand, because it will be looked at first.
-    plan : Plan, optional
-        Made by `plan_snapshot` with the same options, so that what was shown is what is run.
+        Part of a dask layer that is computed beforehand, because it will be looked at first.
 
     Returns
     -------
@@ -138,90 +188,60 @@ def upscale_snapshot_steps(
     InputError
         If a pyramid is wanted of a layer that is not multiscale.
     """
-    from napari_sr.inference import run, upscale
+    from napari_sr.inference import upscale_image_steps
 
     if pyramid:
-        _check_pyramid(source, scale, options)
-    plan = plan or plan_snapshot(source, scale, model, **options)
-    source = with_planes(source)[0] if plan.sides else source
-    whole = bool(plan.sides) or plan.uncertainty
-    options.pop("isotropic", None)
-    remarks: list[str] = []
-    with listening(remarks):
-        if lazy and (source.lazy or pyramid) and not whole:
-            data = upscale(_in_chunks(source), scale, model, axes=source.axes, **options)
-            # Of a pyramid napari shows a coarser level first.
-            if view is not None and not pyramid:
-                data = yield from compute_visible(data, view)
-        else:
-            data = yield from run(plan, np.asarray(source.data))
-    record = run_record(source.name, plan, remarks)
-    scale = (plan.z_scale, *plan.scale)
-    data, *deviation = data if plan.uncertainty else (data,)
-    layer = source.layer(data, scale, suffix=_suffix(plan), record=record, pyramid=pyramid)
-    return (layer, source.companion(layer, *deviation)) if deviation else layer
+        _check_pyramid(source, options)
+    made = plan or plan_snapshot(source, options, lazy=lazy)
+    if options.isotropic:
+        source = with_z(source)
+    whole = options.isotropic or options.uncertainty
+    blockwise = lazy and (source.lazy or pyramid) and not whole
+    result = yield from upscale_image_steps(source.image, made, blockwise=blockwise)
+    image: Any = result.image
+    # Of a pyramid napari shows a coarser level first.
+    if blockwise and view is not None and not pyramid:
+        image = replace(image, data=(yield from compute_visible(image.data, view)))
+    record = _live_record(result, source.name)
+    factors = {"Z": made.z_scale, "Y": made.scale[0], "X": made.scale[1]}
+    layer = source.layer(image, factors, suffix=_suffix(made), record=record, pyramid=pyramid)
+    deviation: Any = result.deviation
+    return layer if deviation is None else (layer, uncertainty_layer(layer, deviation.data))
 
 
-def plan_snapshot(
-    source: LayerSnapshot,
-    scale: float | Sequence[float] = 2,
-    model: str | Path | Model = "ecbsr",
-    **options: Any,
-) -> Plan:
-    """What upscaling a captured layer would do.
+def _live_record(result: UpscaleResult, source: str) -> dict[str, Any]:
+    """The record of a run; that of a lazy result is completed in place as its blocks are computed."""
+    record = result.report.record(source)
 
-    Parameters
-    ----------
-    source : LayerSnapshot
-        The layer.
-    scale, model, **options
-        As in `upscale_layer`.
+    def update() -> None:
+        report = result.report
+        record.update(report.record(source))
+        if report.complete:
+            record.pop("computed", None)
 
-    Returns
-    -------
-    Plan
-        Nothing has been computed.
-    """
-    from napari_sr.inference import plan
-
-    # Both need the whole image, of which there is only a shape as long as nothing is read.
-    outline = {"dtype": source.data.dtype}
-    if options.get("uncertainty"):
-        options |= outline
-    if options.pop("isotropic", False):
-        source, distance = with_planes(source)
-        options |= {**outline, "isotropic": distance}
-    image = tuple(source.data.shape) if "dtype" in options else source.data
-    return plan(image, scale, model, axes=source.axes, **options)
+    if not result.report.complete:
+        result.log.listen(update)
+    return record
 
 
-def _suffix(plan: Plan) -> str:
+def _suffix(plan: AnyPlan) -> str:
     """Of the new layer's name, such as ``"×2 ecbsr"`` or ``"×1.5×2 ecbsr"``."""
-    if plan.sides:
+    if len(plan.parts) > 1:
         size = f"×{plan.scale[0]:g} " if plan.scale[0] > 1 else ""
         return f"{size}isotropic {plan.model_id}"
     factors = dict.fromkeys(f"×{factor:g}" for factor in plan.scale)
     return f"{''.join(factors)} {plan.model_id}"
 
 
-def _in_chunks(source: LayerSnapshot) -> Any:
-    """The data as an array that can be computed in parts."""
-    import dask.array as da
-
-    return source.data if source.lazy else da.from_array(np.asarray(source.data), name=False)
-
-
-def _check_pyramid(
-    source: LayerSnapshot, scale: float | Sequence[float], options: Mapping[str, Any]
-) -> None:
+def _check_pyramid(source: LayerSnapshot, options: UpscaleOptions) -> None:
     if not source.multiscale:
         raise InputError(
             f"'{source.name}' is not multiscale, so the result cannot be its new finest level; "
             "leave out pyramid=True"
         )
-    if max(np.ravel(scale)) <= 1:
+    if max(options.factors) <= 1:
         raise InputError("a new finest level needs a scale above 1")
-    if options.get("isotropic") or options.get("uncertainty"):
+    if options.isotropic or options.uncertainty:
         raise InputError(
             "an isotropic stack or an uncertainty is a layer of its own; leave out pyramid=True"
         )

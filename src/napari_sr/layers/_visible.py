@@ -1,4 +1,4 @@
-"""Blocks of a lazy array that are looked at first, computed before napari asks for them.
+"""Blocks of a lazy array that are shown first, computed before napari asks for them.
 
 napari reads what it shows in the window's own thread and waits for it. What is shown when a lazy layer is added
 is therefore computed beforehand, in another thread, and kept in the array.
@@ -84,15 +84,12 @@ def _touched(chunks: Sequence[Sequence[int]], view: View) -> list[list[int]]:
     """Along each dimension the numbers of the blocks that a view shows."""
     padded = (*view, *[None] * (len(chunks) - len(view)))
     return [
-        _all(sizes) if index is None else _containing(sizes, index)
+        list(range(len(sizes))) if index is None else _containing(sizes, index)
         for sizes, index in zip(chunks, padded, strict=True)
     ]
 
 
-def _all(sizes: Sequence[int]) -> list[int]:
-    return list(range(len(sizes)))
-
-
 def _containing(sizes: Sequence[int], index: int) -> list[int]:
+    """Number of the block that contains an index, in a list; empty if none does."""
     ends = list(accumulate(sizes))
     return [number for number, end in enumerate(ends) if end - sizes[number] <= index < end]

@@ -15,6 +15,7 @@ from napari_sr.models._license import explain_license, is_permissive
 if TYPE_CHECKING:
     from napari_sr.models._cost import Cost, count_cost
     from napari_sr.models._download import download_model, to_download
+    from napari_sr.models._foreign import Tiling
     from napari_sr.models._load import load_model
     from napari_sr.models._model import Model
     from napari_sr.models._own import add_model, import_model, remove_model
@@ -26,6 +27,7 @@ __all__ = [
     "Cost",
     "Model",
     "ModelCard",
+    "Tiling",
     "add_model",
     "card_of",
     "count_cost",
@@ -47,6 +49,7 @@ __all__ = [
 _HOME = {
     "Cost": "_cost",
     "Model": "_model",
+    "Tiling": "_foreign",
     "add_model": "_own",
     "count_cost": "_cost",
     "download_model": "_download",

@@ -19,8 +19,7 @@ import torch
 
 from napari_sr.errors import InputError
 from napari_sr.imaging import bt601_luma, imresize, parse_axes, to_unit
-from napari_sr.inference._frames import Frames
-from napari_sr.inference._ranges import measure_ranges
+from napari_sr.inference import ImageStack, measure_ranges
 from napari_sr.training._dataset import Pair, read_images
 from napari_sr.training._pixels import PixelStore, random_corners
 
@@ -166,7 +165,7 @@ def _planes(image: Any, axes: str | None, color: Color) -> Iterator[Plane]:
     given = image if hasattr(image, "shape") else np.asanyarray(image)
     array = _enough_of(given, parse_axes(axes, given.shape))
     parsed = parse_axes(axes, array.shape)
-    frames = Frames(array, parsed)
+    frames = ImageStack(array, parsed)
     ranges = measure_ranges(frames.by_channel(parsed.channels), parsed, array.dtype)
     most = max(1, _MOST_PIXELS // max(1, parsed.size[0] * parsed.size[1]))
     for frame in np.unique(np.linspace(0, len(frames) - 1, most, dtype=int)):

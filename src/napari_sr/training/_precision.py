@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.backends import cudnn
 
-from napari_sr.inference._precision import full_float32
+from napari_sr.inference import full_float32
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from napari_sr.errors import RecipeError
-from napari_sr.inference._scale import choose_passes
+from napari_sr.inference import choose_native_scales
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def taught_key(recipe: Recipe, teachers: Sequence[Model], small: PixelStore) -> 
 
 def taught_scale(teacher: Model, scale: int) -> int:
     """Native scale of a teacher that its images are made with; one of them is no smaller than the recipe's."""
-    (native,) = choose_passes((scale, scale), teacher.scales)
+    (native,) = choose_native_scales((scale, scale), teacher.scales)
     return native
 
 

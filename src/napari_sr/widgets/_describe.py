@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from napari_sr.inference import Plan
+    from napari_sr.inference import IsotropicPlan, Plan
     from napari_sr.models import ModelCard
 
 __all__ = [
@@ -72,12 +72,12 @@ def describe_result(before: Sequence[int], after: Sequence[int], dtype: DTypeLik
     return f"{describe_shape(before)} → {describe_shape(after)}, {_together(kind.name)}, {size}"
 
 
-def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
+def describe_plan(plan: Plan | IsotropicPlan, *, lazy: bool = False) -> str:
     """What will happen, in two lines.
 
     Parameters
     ----------
-    plan : Plan
+    plan : Plan or IsotropicPlan
         What will be run.
     lazy : bool
         Whether it will be run only where somebody looks.
@@ -93,22 +93,22 @@ def describe_plan(plan: Plan, *, lazy: bool = False) -> str:
     return f"{result}\n{', '.join(part for part in work if part)}"
 
 
-def _tiles(plan: Plan) -> str:
-    if not plan.passes and not plan.sides:
+def _tiles(plan: Plan | IsotropicPlan) -> str:
+    main = next((part for part in plan.parts if part.native_scales), None)
+    if main is None:
         return "nothing to enlarge"
-    tile = plan.tile if plan.passes else plan.sides[0].tile
     count = "1 tile" if plan.n_tiles == 1 else f"{plan.n_tiles} tiles"
-    batch = f" by {plan.batch}" if plan.batch > 1 else ""
-    return _together(f"{count} of {describe_shape(tile)}{batch}")
+    batch = f" by {main.batch}" if main.batch > 1 else ""
+    return _together(f"{count} of {describe_shape(main.tile)}{batch}")
 
 
-def _memory(plan: Plan) -> str:
+def _memory(plan: Plan | IsotropicPlan) -> str:
     if plan.memory is None:
         return ""
     return _together(f"{describe_bytes(plan.memory)} of memory")
 
 
-def _duration(plan: Plan, lazy: bool) -> str:
+def _duration(plan: Plan | IsotropicPlan, lazy: bool) -> str:
     if lazy:
         return "computed where you look"
     return "" if plan.seconds is None else _together(_about(plan.seconds))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sr.errors import NapariSRError
+from napari_sr.imaging import output_length
 from napari_sr.layers import plan_snapshot, snapshot
 from napari_sr.widgets._describe import describe_plan, describe_result
 from napari_sr.widgets._jobs import INFERENCE, Job, SerialThread
@@ -17,7 +18,7 @@ from napari_sr.widgets._texts import NOTES
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_sr.inference import Plan
+    from napari_sr.inference import IsotropicPlan, Plan
     from napari_sr.layers import LayerSnapshot
     from napari_sr.widgets._form import UpscaleForm
 
@@ -46,7 +47,7 @@ class Planner(QObject):
     def __init__(self, form: UpscaleForm) -> None:
         super().__init__(form)
         self._form = form
-        self.plan: Plan | None = None
+        self.plan: Plan | IsotropicPlan | None = None
         """What a click will do; None while that is not known."""
         self._job: Job | None = None
         self._lazy = False
@@ -85,7 +86,7 @@ class Planner(QObject):
         self._form.show_choices(source)
         self._lazy = self._form.is_lazy(source)
         options = {**self._form.options, **self._form.extras(source)}
-        self._job = _PLANNING.submit(Job(partial(_steps, source, options)))
+        self._job = _PLANNING.submit(Job(partial(_steps, source, options, self._lazy)))
         self._looking.start()
 
     def _look(self) -> None:
@@ -104,14 +105,22 @@ class Planner(QObject):
 
 def _result(source: LayerSnapshot, form: UpscaleForm) -> str:
     """What can be said at once, before PyTorch is there."""
-    after = source.out_shape((form.z_factor(source), form.scale.value, form.scale.value))
+    scale = form.scale.value
+    factors = {"Z": form.z_factor(source), "Y": scale, "X": scale}
+    after = [
+        output_length(size, factors.get(axis, 1.0))
+        for size, axis in zip(source.data.shape, source.axes, strict=True)
+    ]
     return describe_result(source.data.shape, after, source.data.dtype)
 
 
-def _steps(source: LayerSnapshot, options: dict[str, Any]) -> Generator[list[str], None, Plan]:
-    """Find the devices, then plan."""
-    from napari_sr.inference import available_devices
+def _steps(
+    source: LayerSnapshot, options: dict[str, Any], lazy: bool
+) -> Generator[list[str], None, Plan | IsotropicPlan]:
+    """Find the devices, then plan; PyTorch is imported here, in the other thread."""
+    from napari_sr.inference import UpscaleOptions, available_devices
 
     yield available_devices()
-    # what is measured while a network runs would be too slow by half
-    return plan_snapshot(source, measure=not INFERENCE.busy, **options)
+    # Speed that is measured while a network runs would be too low by half.
+    measure = not INFERENCE.busy
+    return plan_snapshot(source, UpscaleOptions(**options), lazy=lazy, measure=measure)

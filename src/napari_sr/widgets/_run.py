@@ -10,7 +10,7 @@ from napari.utils.notifications import show_warning
 from napari.utils.progress import cancelable_progress
 
 from napari_sr.errors import CancelledError
-from napari_sr.layers import listening, upscale_snapshot_steps
+from napari_sr.layers import upscale_snapshot_steps
 from napari_sr.widgets._describe import describe_progress
 from napari_sr.widgets._jobs import INFERENCE, Job
 from napari_sr.widgets._texts import NOTES
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from napari_sr.layers import LayerSnapshot
 
 __all__ = ["UpscaleRun"]
+
+_EXECUTION = ("plan", "lazy", "pyramid", "view")
+"""Keywords of `upscale_snapshot_steps` that are no options of the engine."""
 
 
 class _Activity(cancelable_progress):  # type: ignore[misc]
@@ -56,10 +59,9 @@ class UpscaleRun:
         self.layer = layer
         self.active = active
         self.name = source.name
-        self._remarks: list[str] = []
-        self.job: Job = Job(
-            partial(_steps, self._remarks, source, options, lambda: self.job.cancelled)
-        )
+        self._shown = 0
+        """Messages of the run that napari has shown."""
+        self.job: Job = Job(partial(_steps, source, options, lambda: self.job.cancelled))
         self._clicked = time.monotonic()
         self._begun: float | None = None
         self._seen = (0, 0)
@@ -98,7 +100,7 @@ class UpscaleRun:
 
     def look(self) -> bool:
         """Pass the progress on to the activity dock; returns whether the run has ended."""
-        self._pass_on_remarks()
+        self._show_messages()
         done, total = self.fraction
         if self._begun is None and self.job.started:
             self._begun = time.monotonic()
@@ -115,27 +117,36 @@ class UpscaleRun:
             self._activity.update(done - self._activity.n)
         return self.job.finished
 
-    def _pass_on_remarks(self) -> None:
-        while self._remarks:
-            show_warning(f"{self.name}: {self._remarks.pop(0)}")
+    def _show_messages(self) -> None:
+        """Show what the user should know, once, as soon as it is known."""
+        messages = getattr(self.job.progress, "messages", ())
+        if self.job.finished and self.job.result is not None:
+            messages = _messages(self.job.result)
+        for message in messages[self._shown :]:
+            show_warning(f"{self.name}: {message}")
+        self._shown = max(self._shown, len(messages))
 
     def close(self) -> None:
         """Cancel what still runs and take the line from the activity dock."""
         self.job.cancel()
-        self._pass_on_remarks()
+        self._show_messages()
         if self._activity is not None:
             self._activity.close()
             self._activity = None
 
 
-def _steps(
-    remarks: list[str],
-    source: LayerSnapshot,
-    options: dict[str, Any],
-    stopped: Callable[[], bool],
-) -> Generator[Progress, None, Image]:
-    """What the job does, in its thread."""
-    from napari_sr.inference import Interruptible
+def _messages(result: Image | tuple[Image, ...]) -> tuple[str, ...]:
+    """What the record of a finished run tells the user."""
+    layer = result[0] if isinstance(result, tuple) else result
+    return tuple(layer.metadata["napari_sr"].get("remarks", ()))
 
-    with listening(remarks), Interruptible(stopped):
-        return (yield from upscale_snapshot_steps(source, **options))
+
+def _steps(
+    source: LayerSnapshot, options: dict[str, Any], stopped: Callable[[], bool]
+) -> Generator[Progress, None, Image | tuple[Image, Image]]:
+    """What the job does, in its thread, where PyTorch is imported."""
+    from napari_sr.inference import Interruptible, UpscaleOptions
+
+    how = {name: options.pop(name) for name in _EXECUTION if name in options}
+    with Interruptible(stopped):
+        return (yield from upscale_snapshot_steps(source, UpscaleOptions(**options), **how))

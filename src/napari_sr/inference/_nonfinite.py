@@ -1,4 +1,4 @@
-"""Holes: pixels that are NaN or infinite. They stay where they were, as blocks of the output, and do not spread."""
+"""Pixels that are NaN or infinite: hidden from the networks, and restored as blocks of the output."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RADIUS = 2
-"""A hole is filled from pixels no further away along Y and X."""
+"""Pixels along Y and X from which a hole is filled: near ones resemble it, and windows must contain them."""
 
 
-def fill(
-    values: NDArray[np.floating[Any]], spare: NDArray[np.floating[Any]]
+def inpaint(
+    values: NDArray[np.floating[Any]], default: NDArray[np.floating[Any]]
 ) -> NDArray[np.floating[Any]]:
-    """Replace holes by the mean of their finite neighbours, so that a network sees nothing of them.
+    """Replace non-finite pixels by the mean of their finite neighbors.
 
     Parameters
     ----------
     values : array, shape (samples, Y, X)
-        With holes; not changed.
-    spare : array, shape (samples,)
-        What stands where no neighbour is finite.
+        With non-finite pixels; not changed.
+    default : array, shape (samples,)
+        Value where no neighbor is finite.
 
     Returns
     -------
@@ -35,12 +35,12 @@ def fill(
         return values
     total = _box_sum(np.where(finite, values, 0).astype(np.float64))
     count = _box_sum(finite.astype(np.float64))
-    known = np.where(count > 0, total / np.maximum(count, 1), spare[:, None, None])
+    known = np.where(count > 0, total / np.maximum(count, 1), default[:, None, None])
     return np.where(finite, values, known).astype(values.dtype)
 
 
 def _box_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums over the neighbourhood, pixel by pixel so that each depends on nothing further away."""
+    """Sums over the neighborhood of each pixel. Not by cumulative sums, whose rounding depends on distant pixels."""
     for axis in (-2, -1):
         pads = [(0, 0)] * values.ndim
         pads[axis] = (RADIUS, RADIUS)
@@ -53,16 +53,16 @@ def _box_sum(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def restore(
     out: NDArray[Any], source: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> None:
-    """Put the holes of the source into the output.
+    """Copy the non-finite pixels of the source into the output.
 
     Parameters
     ----------
     out : array, shape (samples, Y, X)
         Changed in place.
     source : array, shape (samples, y, x)
-        With holes.
+        With non-finite pixels.
     rows, columns : arrays of int, shape (Y,) and (X,)
-        Pixel of the source in which each output pixel lies.
+        Source pixel in which each output pixel lies.
     """
     blocks = source[:, rows[:, None], columns]
     np.copyto(out, blocks, where=~np.isfinite(blocks))

@@ -1,4 +1,4 @@
-"""Frames: an array of any axes seen as a stack of images ``(samples, Y, X)``, without copying it."""
+"""An array of any axes seen as a stack of images ``(samples, Y, X)``, without copying it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sr.imaging import Axes
 
 
-class Frames:
+class ImageStack:
     """The images of a stack, in the order of their axes.
 
     Parameters
