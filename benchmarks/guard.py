@@ -36,6 +36,8 @@ FILES = (
     "bsrn/net_g_BSRN-S.pth",
     "reprfn/reprfn_ntire_x4.pth",
     "safmn/team15_SAFMN.pth",
+    "smfanet/SMFANet_plus_DF2K_x4.pth",
+    "lkdn/LKDN_x4.pth",
     "span/team46_span.pth",
 )
 

@@ -49,8 +49,10 @@ NETWORKS = {
     "BSRN-S": "bsrn/net_g_BSRN-S.pth",
     "RepRFN": "reprfn/reprfn_ntire_x4.pth",
     "SAFMN (NTIRE)": "safmn/team15_SAFMN.pth",
+    "SMFANet+": "smfanet/SMFANet_plus_DF2K_x4.pth",
 }
 LOCAL = {
+    "LKDN": "lkdn/LKDN_x4.pth",
     "SPAN": "span/team46_span.pth",
     "MSPN": "mspn",
     "MSPN for microscopy": "mspn-microscopy",

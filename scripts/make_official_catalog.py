@@ -1,12 +1,13 @@
 """Make the cards of the official checkpoints, of which napari-sr ships none, from a list of them.
 
     .venv/bin/python scripts/make_official_catalog.py ../shared/checkpoints/INDEX.tsv
-    .venv/bin/python scripts/make_official_catalog.py INDEX.tsv --benchmarks ../shared/data/benchmarks
+    .venv/bin/python scripts/make_official_catalog.py INDEX.tsv --benchmarks ../shared/data/benchmarks [--only ID ...]
 
 The list has a line for each file: network, scale, bytes, sha256, license, url, in_shared_checkpoints. What it does not
 say of a model stands in official_cards.toml; its citation, in the register of architectures. Checkpoints that lie in
 folders beside the list are counted; with ``--benchmarks`` (folders Set5/HR and Set14/HR) they are measured, too, and
-scores of the others are left out: nothing in the catalog is copied from a paper.
+scores of the others are left out: nothing in the catalog is copied from a paper. ``--only`` measures these models and
+keeps the scores that the others have.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ def main() -> None:
     )
     parser.add_argument("index", type=Path)
     parser.add_argument("--benchmarks", type=Path, help="folder with Set5/HR and Set14/HR")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="models to measure; default: all")
     args = parser.parse_args()
     with open(args.index, newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file, delimiter="\t"))
@@ -109,13 +111,21 @@ def main() -> None:
     here = {
         row["sha256"]: lying[name]
         for row in lines
-        if (name := row["in_shared_checkpoints"] or "") in lying
+        if (name := (row["in_shared_checkpoints"] or "").rpartition("/")[2]) in lying
     }
     facts = tomllib.loads((ROOT / "scripts/official_cards.toml").read_text(encoding="utf-8"))
     old = {card.id: card for card in read_catalog(CATALOG)} if CATALOG.is_file() else {}
     cards = [make_card(each, rows) for each in facts["model"]]
     CATALOG.write_text(HEAD + to_toml(cards), encoding="utf-8")  # load_model reads it
-    cards = [with_what_is_here(card, here, args.benchmarks, old.get(card.id)) for card in cards]
+    cards = [
+        with_what_is_here(
+            card,
+            here,
+            args.benchmarks if not args.only or card.id in args.only else None,
+            old.get(card.id),
+        )
+        for card in cards
+    ]
     CATALOG.write_text(HEAD + to_toml(cards), encoding="utf-8")
 
 

@@ -17,12 +17,14 @@ NETWORKS = {
     "rfdn": {"channels": 8, "blocks": 1},
     "bsrn": {"channels": 16, "blocks": 1},
     "bsrn-s": {"channels": 16, "blocks": 1},
+    "lkdn": {"channels": 8, "blocks": 1},
     "rlfn": {"channels": 8, "blocks": 1},
     "reprfn-plain": {"channels": 8, "blocks": 1},
     "span-plain": {"channels": 8, "blocks": 2},
     "span-f": {"channels": 8, "blocks": 2},
     "safmn": {"channels": 8, "blocks": 1},
     "safmn-ntire": {"channels": 8, "blocks": 1},
+    "smfanet": {"channels": 8, "blocks": 1},
     "srvgg": {"channels": 8, "convolutions": 1},
 }
 SIZES = ((20, 28), (36, 32), (40, 64))

@@ -27,6 +27,7 @@ FRAMED = (
     "reprfn-plain",
     "safmn",
     "safmn-ntire",
+    "smfanet",
 )
 
 
@@ -37,7 +38,7 @@ def small(id_: str) -> FramedNetwork:
     for name, value in network.named_parameters():
         if name.endswith("conv_du.0.weight"):
             torch.nn.init.uniform_(value, 0, 3)
-        if name.endswith("conv_du.2.weight") or name == "norm.gamma":
+        if name.endswith(("conv_du.2.weight", "smfa.belt")) or name == "norm.gamma":
             torch.nn.init.normal_(value)
     return network.eval()
 
@@ -126,7 +127,7 @@ def test_tiles_give_the_image_with_any_weights(id_):
     assert error <= 1e-5
     assert network.statistics_layers == 0 or apart > 3 * error
     assert network.statistics_layers == (
-        2 if id_ in ("imdn", "imdn-as", "bsrn") else id_ == "safmn-ntire"
+        2 if id_ in ("imdn", "imdn-as", "bsrn", "smfanet") else id_ == "safmn-ntire"
     )
 
 
@@ -139,6 +140,8 @@ OFFICIAL = [
     ("bsrn/net_g_BSRN_x4.pth", 72, 4),
     ("imdn/IMDN_x4.pth", 28, 4),
     ("safmn/team15_SAFMN.pth", 72, 1),
+    ("smfanet/SMFANet_DF2K_x4.pth", 72, 8),
+    ("smfanet/SMFANet_plus_DF2K_x4.pth", 72, 12),
 ]
 
 

@@ -20,8 +20,17 @@ FILES = (
     "bsrn/net_g_BSRN-S.pth",
     "reprfn/reprfn_ntire_x4.pth",
     "safmn/team15_SAFMN.pth",
+    "smfanet/SMFANet_DF2K_x4.pth",
+    "smfanet/SMFANet_plus_DF2K_x4.pth",
+    "lkdn/LKDN_x4.pth",
 )
-MODES = {"imdn/IMDN_x4.pth", "bsrn/net_g_BSRN_x4.pth", "safmn/team15_SAFMN.pth"}
+MODES = {
+    "imdn/IMDN_x4.pth",
+    "bsrn/net_g_BSRN_x4.pth",
+    "safmn/team15_SAFMN.pth",
+    "smfanet/SMFANet_DF2K_x4.pth",
+    "smfanet/SMFANet_plus_DF2K_x4.pth",
+}
 """Those to which the mode makes a difference; the others have no statistics of the whole image."""
 
 

@@ -21,6 +21,7 @@ SIZES = {
     "rlfn-ntire": {"channels": 46, "middle": 48, "blocks": 2},
     "bsrn": {"blocks": 2},
     "bsrn-s": {"blocks": 2},
+    "lkdn": {"blocks": 2},
     "reprfn": {"blocks": 2},
     "reprfn-plain": {"blocks": 2},
     "span": {"channels": 28, "blocks": 2, "last": 20},
@@ -28,6 +29,8 @@ SIZES = {
     "span-plain": {"channels": 28, "blocks": 2, "last": 20},
     "safmn": {"blocks": 2},
     "safmn-ntire": {"blocks": 2},
+    "smfanet": {"blocks": 2},
+    "smfanet-plus": {"channels": 48, "blocks": 2},
     "srvgg": {"convolutions": 2},
     "esr-max": {"K": 7, "C": 4},
     "esr-tm": {"K": 7, "C": 16},
@@ -40,7 +43,7 @@ SIZES = {
     "ecbsr-plain": {"m": 2, "c": 8},
 }
 """Family, perhaps in several sizes, as wide as published and less deep."""
-FAMILIES = {"rlfn-s": "rlfn", "rlfn-ntire": "rlfn", "span-48": "span"}
+FAMILIES = {"rlfn-s": "rlfn", "rlfn-ntire": "rlfn", "span-48": "span", "smfanet-plus": "smfanet"}
 
 
 def _noise(state):
@@ -148,7 +151,10 @@ TRAINED = {
     "bsrn/net_g_BSRN_x4.pth": 1.0,
     "bsrn/net_g_BSRN-S.pth": 1.0,
     "reprfn/reprfn_ntire_x4.pth": 1.0,
+    "lkdn/LKDN_x4.pth": 1.0,
     "safmn/team15_SAFMN.pth": 1.0,
+    "smfanet/SMFANet_DF2K_x4.pth": 1.0,
+    "smfanet/SMFANet_plus_DF2K_x4.pth": 1.0,
     "span/team46_span.pth": 1.0,
     "srvgg/realesr-animevideov3.pth": 1.0,
 }

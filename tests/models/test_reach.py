@@ -25,7 +25,7 @@ def foreign(network, step=1):
 
 @pytest.mark.parametrize("value_range", [1.0, 255.0])
 @pytest.mark.parametrize(
-    "name", ["bicubic", "esr-cnn", "ecbsr", "srvgg", "span", "imdn-rtc", "mspn"]
+    "name", ["bicubic", "esr-cnn", "ecbsr", "srvgg", "span", "imdn-rtc", "lkdn", "mspn"]
 )
 def test_it_is_what_the_layers_tell(name, value_range):
     model = small_model(registry.get(name), 2)
@@ -33,7 +33,7 @@ def test_it_is_what_the_layers_tell(name, value_range):
     assert reach(foreign(network), value_range) == halo(network)
 
 
-@pytest.mark.parametrize("name", ["imdn", "rfdn", "safmn"])
+@pytest.mark.parametrize("name", ["imdn", "rfdn", "safmn", "smfanet"])
 def test_attention_that_must_know_its_place_has_none(name):
     assert reach(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
 

@@ -46,7 +46,9 @@ class LargeKernelAttention(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.near = nn.Conv2d(channels, channels, 5, padding=2, groups=channels)
-        self.far = _ChannelsFirst(channels, channels, 5, padding=6, dilation=3, groups=channels)
+        self.far = ChannelsFirstConv2d(
+            channels, channels, 5, padding=6, dilation=3, groups=channels
+        )
         self.mix = nn.Conv2d(channels, channels, 1)
         for each in self.mix.parameters():
             nn.init.normal_(each, std=1e-3)
@@ -56,7 +58,7 @@ class LargeKernelAttention(nn.Module):
         return x * (2 * torch.sigmoid(self.mix(self.far(self.near(x)))))
 
 
-class _ChannelsFirst(nn.Conv2d):
+class ChannelsFirstConv2d(nn.Conv2d):
     """Computed in channels-first layout: in the other, PyTorch 2.13 gets gradients of dilated depthwise ones wrong."""
 
     def forward(self, x: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from napari_sr.architectures._state import configuration, count, shape
-from napari_sr.architectures.blocks import GRN, conv3x3, on_cells, shuffle
+from napari_sr.architectures.blocks import GRN, ChannelNorm, conv3x3, on_cells, shuffle
 from napari_sr.architectures.frame import Frame, FramedNetwork
 from napari_sr.architectures.registry import Architecture, register
 from napari_sr.architectures.statistics import number_layers
@@ -27,23 +27,6 @@ __all__ = ["SAFM", "SAFMN", "ChallengeSAFMN"]
 _STRIDES = (2, 4, 8)
 _CHALLENGE_STRIDES = (4, 8, 16)
 """Pixels per cell of the grids."""
-
-
-class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of each pixel.
-
-    Parameters
-    ----------
-    channels : int
-        Of the input and the output.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, eps=1e-6)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """``(N, C, H, W)`` to the same shape."""
-        return super().forward(input.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class SAFM(nn.Module):

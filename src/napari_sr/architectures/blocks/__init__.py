@@ -23,6 +23,7 @@ from napari_sr.architectures.blocks._esa import (
     PlainESA,
 )
 from napari_sr.architectures.blocks._grn import GRN
+from napari_sr.architectures.blocks._norm import ChannelNorm
 from napari_sr.architectures.blocks._reparam import (
     Kernel,
     Reparameterised,
@@ -41,6 +42,7 @@ __all__ = [
     "STRIDE",
     "BSConvU",
     "BlueprintESA",
+    "ChannelNorm",
     "DeepESA",
     "Kernel",
     "Layer",

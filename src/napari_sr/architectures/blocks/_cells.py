@@ -24,7 +24,11 @@ _Axis = tuple[Tensor, Tensor]
 
 
 def on_cells(
-    x: Tensor, stride: int, change: Callable[[Tensor], Tensor], frame: Frame | None
+    x: Tensor,
+    stride: int,
+    change: Callable[..., Tensor],
+    frame: Frame | None,
+    *given: Tensor,
 ) -> Tensor:
     """Pool to cells by their maximum, change them, and repeat each over its pixels.
 
@@ -35,9 +39,11 @@ def on_cells(
     stride : int
         Pixels per cell, about.
     change : callable
-        Of cells, shape (N, C, h, w), to the same shape.
+        Of cells, shape (N, C, h, w), and of what is ``given``, to the shape of the cells.
     frame : Frame, optional
         Where the tiles lie; None: each is an image of its own.
+    *given : tensors, shape (N, ...) or (1, ...)
+        Further arguments of ``change``. Tiles with a frame are changed one at a time, each with its own part.
 
     Returns
     -------
@@ -45,19 +51,21 @@ def on_cells(
     """
     height, width = x.shape[-2:]
     if frame is not None:
+        parts = [each.expand(len(x), *each.shape[1:]).split(1) for each in given]
         return torch.cat([
             _on_grid(
                 tile[None],
-                change,
+                lambda cells, own=own: change(cells, *own),  # type: ignore[misc]
                 _known_axis(frame.size[0], top, height, stride, x.device),
                 _known_axis(frame.size[1], left, width, stride, x.device),
             )
-            for tile, (top, left) in zip(x, frame.origins, strict=True)
+            for tile, (top, left), *own in zip(x, frame.origins, *parts, strict=True)
         ])  # fmt: skip
     if torch.onnx.is_in_onnx_export():
         # ONNX has no adaptive pooling to a size that is known only at run time
-        return _on_grid(x, change, _axis(height, 0, height, stride), _axis(width, 0, width, stride))
-    cells = change(F.adaptive_max_pool2d(x, (height // stride, width // stride)))
+        rows, columns = (_axis(length, 0, length, stride) for length in (height, width))
+        return _on_grid(x, lambda cells: change(cells, *given), rows, columns)
+    cells = change(F.adaptive_max_pool2d(x, (height // stride, width // stride)), *given)
     return F.interpolate(cells, size=(height, width), mode="nearest")
 
 

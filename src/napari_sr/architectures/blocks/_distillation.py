@@ -39,9 +39,14 @@ class ResidualDistillation(nn.Module):
         kept = []
         for keep, step in ((self.c1_d, self.c1_r), (self.c2_d, self.c2_r), (self.c3_d, self.c3_r)):
             kept.append(_dense_gradient(self.act(keep(x))))
-            x = self.act(step(x) + x)
+            x = self.refine(step, x)
         kept.append(_dense_gradient(self.act(self.c4(x))))
         out: Tensor = self.c5(torch.cat(kept, dim=1))
+        return out
+
+    def refine(self, step: nn.Module, x: Tensor) -> Tensor:
+        """One step, residual; ``(N, C, H, W)`` to the same shape."""
+        out: Tensor = self.act(step(x) + x)
         return out
 
 
