@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+KILLED = 1 if os.name == "nt" else -signal.SIGKILL
+"""Return code of a process that ``Popen.kill`` ended: Windows has no signals."""
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,9 @@ def configuration(stem: str) -> tuple[str, dict[str, Any]]:
 
 def published(shared: Path) -> Iterator[tuple[str, dict[str, Any], int]]:
     """Family, keywords and number of parameters of each published network but bicubic."""
-    with open(shared / "checkpoints" / "esr" / "published_1185_models.tsv", newline="") as file:
+    with open(
+        shared / "checkpoints" / "esr" / "published_1185_models.tsv", newline="", encoding="utf-8"
+    ) as file:
         for row in csv.DictReader(file, delimiter="\t"):
             family, config = configuration(row["model"])
             if family in FAMILIES:

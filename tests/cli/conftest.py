@@ -45,4 +45,4 @@ def one_line(result: Result) -> str:
 
 def files(folder: Path) -> set[str]:
     """Everything below a folder, hidden files included."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 
 import pytest
@@ -95,8 +97,9 @@ def test_an_existing_name_with_brackets_is_no_pattern(tree):
     ],
 )
 def test_what_would_harm_is_refused_before_anything_runs(tree, inputs, out, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError) as raised:
         pairs(*inputs, out=out)
+    assert re.search(message, str(raised.value).replace(os.sep, "/"))
 
 
 def test_the_longest_suffix_counts():

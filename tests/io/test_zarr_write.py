@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import time
@@ -33,6 +32,7 @@ from napari_sr.io import (
     write_ome_zarr,
 )
 from napari_sr.models import Checkpoint, Model, ModelCard
+from tests.conftest import KILLED
 
 from .conftest import random_image
 
@@ -320,7 +320,7 @@ def test_a_killed_process_is_resumed_to_an_equal_result(tmp_path):
             if int(line) == 4:
                 time.sleep(0.02)
                 process.kill()
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == KILLED
     assert not path.exists()
     resumed = []
     save_slowly(path, 0, lambda done, _: resumed.append(done))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import cv2
 import gather_tiles
 import numpy as np
 import pytest
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the script makes symbolic links")
 
 
 def picture(seed, height=800, width=900, detail=40):

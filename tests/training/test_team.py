@@ -22,6 +22,8 @@ from napari_sr.training._trainer import Trainer
 from tests.training import team_member
 from tests.training.conftest import RECIPE, make_images
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="training on several GPUs is for Linux")
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 DEGRADED = RECIPE + "\n[degradation]\nblur = [0.3, 1.0]\nread_noise = [0.01, 0.1]\n"
 VARIANTS = {

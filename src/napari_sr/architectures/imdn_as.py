@@ -58,7 +58,7 @@ class IMDNAS(IMDNTrunk):
         """
         if frame is not None:
             return super().forward(x, frame.strided(_STRIDE))
-        if torch._C._get_tracing_state() or (
+        if torch._C._get_tracing_state() is not None or (
             x.shape[-2] % _STRIDE == 0 and x.shape[-1] % _STRIDE == 0
         ):
             return super().forward(x)

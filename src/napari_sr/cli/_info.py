@@ -9,7 +9,7 @@ from napari_sr.cli._options import Json
 
 PACKAGES = (
     "napari-sr", "napari", "torch", "numpy", "opencv-python-headless", "tifffile", "zarr", "dask",
-    "imagecodecs", "openvino", "onnxruntime", "spandrel",
+    "imagecodecs", "onnxruntime", "spandrel",
 )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ class Job:
             while not self.cancelled:
                 self.progress = next(steps)
         except StopIteration as end:
-            self.result = None if self.cancelled else end.value
+            self.result = None if self._cancelled.is_set() else end.value
         finally:
             steps.close()
 
