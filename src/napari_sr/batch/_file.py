@@ -18,20 +18,18 @@ from napari_sr.io import read_image, write_image, write_ome_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeAlias, Unpack
+    from typing import Unpack
 
     from napari_sr.imaging import SpatialImage
     from napari_sr.inference import (
-        IsotropicPlan,
+        AnyPlan,
         OptionKeywords,
-        Plan,
         Progress,
         Report,
         UpscaleResult,
     )
     from napari_sr.models import Model
 
-    AnyPlan: TypeAlias = Plan | IsotropicPlan
 
 __all__ = ["PlannedFile", "plan_file", "run_file", "upscale_file"]
 

@@ -7,7 +7,6 @@ return an `UpscaleResult` with its `Report`. Everything else calls these.
 from napari_sr.inference._blockwise import execute_blockwise
 from napari_sr.inference._cost import PeakTracker
 from napari_sr.inference._execute import execute
-from napari_sr.inference._isotropic import IsotropicPlan
 from napari_sr.inference._machine import (
     available_devices,
     free_memory,
@@ -21,7 +20,7 @@ from napari_sr.inference._options import (
     TileOption,
     UpscaleOptions,
 )
-from napari_sr.inference._plan import Plan
+from napari_sr.inference._plan import AnyPlan, IsotropicPlan, Plan
 from napari_sr.inference._planner import choose_native_scales
 from napari_sr.inference._ranges import measure_ranges
 from napari_sr.inference._report import Progress, Report, UpscaleResult
@@ -37,6 +36,7 @@ from napari_sr.inference._upscale import (
 )
 
 __all__ = [
+    "AnyPlan",
     "ImageStack",
     "Interruptible",
     "IsotropicPlan",

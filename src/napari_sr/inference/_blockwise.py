@@ -23,7 +23,7 @@ from napari_sr._steps import finish
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes
 from napari_sr.inference import _nonfinite
-from napari_sr.inference._isotropic import IsotropicPlan
+from napari_sr.inference._plan import IsotropicPlan
 from napari_sr.inference._ranges import MeasuredRanges, SharedRanges
 from napari_sr.inference._report import RunLog, UpscaleResult
 from napari_sr.inference._resample import AxisResampler
@@ -34,8 +34,7 @@ from napari_sr.inference._tiles import Span, cut_tiles
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sr.inference._plan import Plan
-    from napari_sr.inference._report import AnyPlan
+    from napari_sr.inference._plan import AnyPlan, Plan
 
 __all__ = ["execute_blockwise"]
 

@@ -10,8 +10,9 @@ import numpy as np
 from napari_sr._text import format_bytes
 from napari_sr.errors import InputError, OutputTooLargeError
 from napari_sr.inference._cost import learn_speed
-from napari_sr.inference._isotropic import IsotropicPlan, execute_isotropic
+from napari_sr.inference._isotropic import execute_isotropic
 from napari_sr.inference._machine import free_memory
+from napari_sr.inference._plan import IsotropicPlan
 from napari_sr.inference._ranges import measure_ranges
 from napari_sr.inference._report import Facts, Progress, RunLog, UpscaleResult
 from napari_sr.inference._stack import ImageStack
@@ -21,8 +22,7 @@ from napari_sr.inference._tiles import cut_tiles
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_sr.inference._plan import Plan
-    from napari_sr.inference._report import AnyPlan
+    from napari_sr.inference._plan import AnyPlan, Plan
 
 __all__ = ["Execution", "check_memory", "execute"]
 

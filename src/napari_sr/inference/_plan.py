@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_sr.inference._tiles import Tile
     from napari_sr.models import Model, Tiling
 
-__all__ = ["WIDE_CONTEXT", "Plan"]
+__all__ = ["WIDE_CONTEXT", "AnyPlan", "IsotropicPlan", "Plan", "working_dtype"]
 
 WIDE_CONTEXT = 72
 """Context in pixels for networks with an unbounded receptive field; beyond it the attention of the published ones acts
@@ -224,11 +224,141 @@ class Plan:
 
     def __str__(self) -> str:
         """One line for people."""
-        text = describe_size(self)
+        text = _describe(self)
         return text if self.native_scales else f"{text}, unchanged"
 
 
-def describe_size(plan: Any, enlarged_z: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class IsotropicPlan:
+    """How a stack becomes isotropic: its planes are enlarged first, then its slices along Z."""
+
+    base: Plan
+    """For Y and X, in the dtype of the input."""
+    slices: tuple[Plan, Plan]
+    """For XZ and YZ slices of the enlarged stack, along Z alone."""
+
+    @property
+    def parts(self) -> tuple[Plan, ...]:
+        """The runs that the plan consists of, in their order."""
+        return (self.base, *self.slices)
+
+    @property
+    def model(self) -> Model:
+        """The loaded model."""
+        return self.base.model
+
+    @property
+    def model_id(self) -> str:
+        """Id of the model."""
+        return self.base.model_id
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Output pixels per input pixel along Y and X."""
+        return self.base.scale
+
+    @property
+    def z_scale(self) -> float:
+        """Output planes per input plane."""
+        return self.slices[0].scale[0]
+
+    @property
+    def axes(self) -> Axes:
+        """Letters and shape of the input."""
+        return self.base.axes
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of input and output."""
+        return self.base.dtype
+
+    @property
+    def device(self) -> str:
+        """Device of all runs."""
+        return self.base.device
+
+    @property
+    def precision(self) -> str:
+        """Precision of all runs."""
+        return self.base.precision
+
+    @property
+    def uncertainty(self) -> bool:
+        """Whether the standard deviation is returned, too: never."""
+        return False
+
+    @property
+    def in_shape(self) -> tuple[int, ...]:
+        """Shape of the input."""
+        return self.base.in_shape
+
+    @property
+    def out_axes(self) -> Axes:
+        """Letters and shape of the output."""
+        return replace(self.base.axes, shape=self.slices[0].out_shape)
+
+    @property
+    def out_shape(self) -> tuple[int, ...]:
+        """Shape of the output."""
+        return self.slices[0].out_shape
+
+    @property
+    def bytes_out(self) -> int:
+        """Bytes of the output image."""
+        return math.prod(self.out_shape) * self.dtype.itemsize
+
+    @property
+    def bytes_held(self) -> int:
+        """Bytes of all that a run holds as a whole at a time.
+
+        The input in the working type beside the enlarged planes, or these beside both volumes; the output is made of
+        one volume in the working type.
+        """
+        itemsize = working_dtype(self.dtype).itemsize
+        planes, volume = (
+            math.prod(self.base.out_shape) * itemsize,
+            math.prod(self.out_shape) * itemsize,
+        )
+        first = math.prod(self.in_shape) * itemsize + planes
+        return max(first, planes + 2 * volume, volume + self.bytes_out)
+
+    @property
+    def n_tiles(self) -> int:
+        """Tiles of all runs together."""
+        return sum(part.n_tiles for part in self.parts)
+
+    @property
+    def steps(self) -> int:
+        """Tiles to run, at most, those of statistics passes included."""
+        return sum(part.steps for part in self.parts)
+
+    @property
+    def memory(self) -> int | None:
+        """Estimated bytes needed beside what is held as a whole; None if unknown."""
+        return max((part.memory or 0 for part in self.parts), default=0) or None
+
+    @property
+    def seconds(self) -> float | None:
+        """Estimated duration; None if unknown."""
+        known = [part.seconds for part in self.parts if part.native_scales]
+        return None if None in known else sum(filter(None, known))
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return _describe(self, f", Z x{self.z_scale:g} from XZ and YZ slices")
+
+
+AnyPlan: TypeAlias = Plan | IsotropicPlan
+"""A plan of either kind: both have parts, shapes, steps and estimates, and print as one line."""
+
+
+def working_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Type of volumes between the runs: wide enough that nothing is rounded twice."""
+    narrow = dtype.itemsize <= 2 or dtype == np.float32
+    return np.dtype(np.float32 if narrow else np.float64)
+
+
+def _describe(plan: AnyPlan, enlarged_z: str = "") -> str:
     """One line for people about a plan of either kind.
 
     Parameters

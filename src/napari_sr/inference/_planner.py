@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from napari_sr.inference._options import TileOption, UpscaleOptions
-    from napari_sr.inference._report import AnyPlan
+    from napari_sr.inference._plan import AnyPlan
     from napari_sr.models import Model, Tiling
 
 __all__ = ["choose_native_scales", "make_plan", "plan_on_worker"]

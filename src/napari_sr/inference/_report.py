@@ -14,15 +14,11 @@ from napari_sr._version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
-    from typing import TypeAlias
 
     from numpy.typing import NDArray
 
     from napari_sr.imaging import Array, SpatialImage
-    from napari_sr.inference._isotropic import IsotropicPlan
-    from napari_sr.inference._plan import Plan
-
-    AnyPlan: TypeAlias = Plan | IsotropicPlan
+    from napari_sr.inference._plan import AnyPlan
 
 __all__ = ["Facts", "Progress", "Report", "RunLog", "UpscaleResult"]
 

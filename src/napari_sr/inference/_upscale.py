@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from napari_sr.inference._options import CommonKeywords, OptionKeywords
-    from napari_sr.inference._report import AnyPlan, Progress, UpscaleResult
+    from napari_sr.inference._plan import AnyPlan
+    from napari_sr.inference._report import Progress, UpscaleResult
     from napari_sr.models import Model
 
     ShowProgress: TypeAlias = bool | Callable[[int, int], object] | None

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
     from napari_sr.inference import (
-        IsotropicPlan,
+        AnyPlan,
         OptionKeywords,
-        Plan,
         Progress,
         UpscaleOptions,
         UpscaleResult,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from napari_sr.layers._visible import View
     from napari_sr.models import Model
 
-    AnyPlan: TypeAlias = Plan | IsotropicPlan
     Layers: TypeAlias = Image | tuple[Image, Image]
 
 __all__ = ["plan_snapshot", "upscale_layer", "upscale_layer_steps", "upscale_snapshot_steps"]
