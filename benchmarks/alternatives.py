@@ -18,8 +18,13 @@ import torch
 
 from napari_sr.architectures.blocks import numbered
 from napari_sr.architectures.bsrn import BSRN
-from napari_sr.architectures.frame import Box, Frame, FramedNetwork, Gathered
-from napari_sr.architectures.statistics import ChannelStatistics
+from napari_sr.architectures.context import (
+    Box,
+    ChannelStatistics,
+    ContextNetwork,
+    StatisticsGathered,
+    TileContext,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +40,7 @@ BLOCK_HALO = {True: 48, False: 6}
 
 @torch.inference_mode()
 def measure(
-    network: FramedNetwork, value_range: float, image: NDArray[np.float32]
+    network: ContextNetwork, value_range: float, image: NDArray[np.float32]
 ) -> Iterator[dict[str, Any]]:
     """What each alternative leaves of a difference to the whole image, and its time relative to the whole image."""
     x = torch.from_numpy(image).permute(2, 0, 1)[None] * value_range
@@ -53,30 +58,30 @@ def measure(
         for number in range(1, 5 if every == 1 else 4):
             known, more = look(network, x, known, every, network.statistics_layers - 1)
             taken += more
-            y = network(x, Frame(size, ((0, 0),), statistics=known))
+            y = network(x, TileContext(size, ((0, 0),), statistics=known))
             yield row(f"{name} x{number}", y, taken)
     exact, taken = ChannelStatistics(), 0.0
     for last in range(network.statistics_layers):
         found, more = look(network, x, exact, 1, last)
         exact, taken = found, taken + more
-    yield row("layer by layer", network(x, Frame(size, ((0, 0),), statistics=exact)), taken)
+    yield row("layer by layer", network(x, TileContext(size, ((0, 0),), statistics=exact)), taken)
     started = time.process_time()
     y = streamed(network, x)
     yield row("streaming", y, time.process_time() - started)
 
 
 def look(
-    network: FramedNetwork, x: Tensor, known: ChannelStatistics | None, every: int, last: int
+    network: ContextNetwork, x: Tensor, known: ChannelStatistics | None, every: int, last: int
 ) -> tuple[ChannelStatistics, float]:
     """Gather statistics from tiles up to a layer; returns them and the seconds that it took."""
     started, gathered = time.process_time(), ChannelStatistics()
     for number, (window, interior) in enumerate(windows(x, TILE, HALO)):
         if number % every == 0:
             top, left, bottom, right = window
-            frame = Frame(
+            frame = TileContext(
                 (x.shape[-2], x.shape[-1]), ((top, left),), (interior,), known, gathered, last
             )
-            with suppress(Gathered):
+            with suppress(StatisticsGathered):
                 network(x[..., top:bottom, left:right], frame)
     return gathered, time.process_time() - started
 
@@ -108,7 +113,7 @@ def streamed(network: Any, x: Tensor) -> Tensor:
 
 
 def _block(block: nn.Module, features: Tensor, blueprint: bool) -> Tensor:
-    before: Callable[[Tensor, Frame], Tensor] = (
+    before: Callable[[Tensor, TileContext], Tensor] = (
         (lambda part, frame: block.esa(block.distil(part), frame))
         if blueprint
         else (lambda part, _: block.distil(part))
@@ -116,7 +121,7 @@ def _block(block: nn.Module, features: Tensor, blueprint: bool) -> Tensor:
     seen = torch.empty_like(features)
     size = (features.shape[-2], features.shape[-1])
     for (y, z, b, r), (top, left, bottom, right) in windows(features, TILE, BLOCK_HALO[blueprint]):
-        part = before(features[..., y:b, z:r], Frame(size, ((y, z),)))
+        part = before(features[..., y:b, z:r], TileContext(size, ((y, z),)))
         seen[..., y + top : y + bottom, z + left : z + right] = part[..., top:bottom, left:right]
     weighed = block.cca(seen)
     return (weighed if blueprint else block.c5(weighed)) + features

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from napari_sr.inference._guard import Guarded, Tally
 
 from napari_sr.inference import Place, TorchRunner
-from napari_sr.inference._guard import Guarded, Tally
 from napari_sr.models import list_models, load_model
 
 if TYPE_CHECKING:

@@ -56,7 +56,14 @@ def digests(checkpoints: Path, batches: dict[str, int]) -> dict[str, dict[str, o
         for scale in (*model.scales, 2.5):
             for title, (image, axes) in images().items():
                 made = plan(
-                    image, scale, model, axes=axes, tile=64, device="cpu", precision="float32", measure=False
+                    image,
+                    scale,
+                    model,
+                    axes=axes,
+                    tile=64,
+                    device="cpu",
+                    precision="float32",
+                    measure=False,
                 )
                 case = f"{Path(name).name} x{scale:g} {title}"
                 made = replace(made, batch=batches.get(case, made.batch))

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from napari_sr.layers._geometry import finer_coordinates, finer_grid, finer_plane
 
 import napari_sr
 from napari_sr import upscale
 from napari_sr.errors import InputError
 from napari_sr.imaging import axes_from_labels, parse_axes
 from napari_sr.layers import plan_snapshot, snapshot, upscale_layer, upscale_layer_steps
-from napari_sr.layers._geometry import finer_coordinates, finer_grid, finer_plane
 
 pytestmark = pytest.mark.filterwarnings(
     # napari's remark about drawing rotations out of the plane; nothing is drawn here

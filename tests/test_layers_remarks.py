@@ -8,10 +8,10 @@ import threading
 import napari.layers
 import numpy as np
 import torch
+from napari_sr.layers._remarks import listening
 
 from napari_sr import upscale
 from napari_sr.layers import upscale_layer
-from napari_sr.layers._remarks import listening
 from napari_sr.models import load_model
 
 

@@ -1,4 +1,4 @@
-"""Every network can be traced, and written as ONNX, without a frame and for any size of image."""
+"""Every network can be traced, and written as ONNX, without a context and for any size of image."""
 
 from __future__ import annotations
 

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_sr.architectures.frame import Frame
+from napari_sr.architectures.context import ChannelStatistics, TileContext
 from napari_sr.architectures.smfanet import SMFA
-from napari_sr.architectures.statistics import ChannelStatistics
 from tests.architectures.families import assert_recognised, official_psnr
 
 
@@ -65,8 +64,8 @@ def test_each_tile_of_a_batch_uses_its_own_variance_where_none_is_known():
     module = SMFA(6)
     torch.nn.init.ones_(module.belt)
     x = torch.randn(2, 6, 16, 24) * torch.tensor([1.0, 4.0])[:, None, None, None]
-    frame = Frame((16, 24), ((0, 0), (0, 0)), gather=ChannelStatistics())
-    torch.testing.assert_close(module(x, frame), module(x))
+    context = TileContext((16, 24), ((0, 0), (0, 0)), gather=ChannelStatistics())
+    torch.testing.assert_close(module(x, context), module(x))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_sr.architectures.blocks import CCA, GRN
-from napari_sr.architectures.frame import Frame
-from napari_sr.architectures.statistics import ChannelStatistics, number_layers, spatial_moments
+from napari_sr.architectures.context import (
+    ChannelStatistics,
+    TileContext,
+    number_layers,
+    spatial_moments,
+)
 
 cuts = st.tuples(st.integers(1, 19), st.integers(1, 22))
 
@@ -80,8 +84,8 @@ def test_a_layer_reads_the_known_statistics_and_gathers_those_of_its_input():
     known, gathered = ChannelStatistics(), ChannelStatistics()
     for layer in layers:
         known.observe(layer.slot, whole)
-        frame = Frame((12, 12), ((0, 0), (0, 6)), statistics=known, gather=gathered)
+        context = TileContext((12, 12), ((0, 0), (0, 6)), statistics=known, gather=gathered)
         tiles = torch.cat([whole[..., :6], whole[..., 6:]])
-        got = torch.cat([*layer(tiles, frame)], dim=-1)[None]
+        got = torch.cat([*layer(tiles, context)], dim=-1)[None]
         torch.testing.assert_close(got, layer(whole), rtol=1e-5, atol=1e-6)
     assert gathered.distance(known) < 1e-6

@@ -1,4 +1,4 @@
-"""Tiles cut by hand: what an engine does with a network that takes a frame."""
+"""Tiles cut by hand: what an engine does with a network that takes a context."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_sr.architectures.frame import Frame
-from napari_sr.architectures.statistics import ChannelStatistics
+from napari_sr.architectures.context import ChannelStatistics, TileContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import Tensor
 
-    from napari_sr.architectures.frame import FramedNetwork
+    from napari_sr.architectures.context import ContextNetwork
 
 Span = tuple[int, int, int, int]
 """Along one axis: first and last pixel of what is kept, and of the window around it."""
@@ -29,7 +28,7 @@ def spans(length: int, tile: int, halo: int, alignment: int) -> Iterator[Span]:
 
 
 def tiled(
-    network: FramedNetwork,
+    network: ContextNetwork,
     x: Tensor,
     tile: int,
     halo: int,
@@ -42,10 +41,10 @@ def tiled(
     for top, bottom, y0, y1 in spans(size[0], tile, halo, network.alignment):
         for left, right, x0, x1 in spans(size[1], tile, halo, network.alignment):
             interior = (top - y0, left - x0, bottom - y0, right - x0)
-            frame = Frame(
+            context = TileContext(
                 tuple(size), ((y0, x0),) * len(x), (interior,) * len(x), statistics, gather
             )
-            y = network(x[..., y0:y1, x0:x1], frame)
+            y = network(x[..., y0:y1, x0:x1], context)
             kept = y[..., scale * (top - y0) : scale * (bottom - y0), :]
             out[..., scale * top : scale * bottom, scale * left : scale * right] = kept[
                 ..., scale * (left - x0) : scale * (right - x0)
@@ -53,7 +52,7 @@ def tiled(
     return out
 
 
-def seamless(network: FramedNetwork, x: Tensor, tile: int, halo: int, passes: int) -> Tensor:
+def seamless(network: ContextNetwork, x: Tensor, tile: int, halo: int, passes: int) -> Tensor:
     """As `tiled`, after so many passes that gather the statistics of the whole image."""
     known = None
     with torch.inference_mode():

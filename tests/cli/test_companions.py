@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari_sr.cli._file import uncertainty_path
 
 import napari_sr.inference as engine
-from napari_sr.cli._file import uncertainty_path
 from napari_sr.io import SpatialImage, read_image, write_image
 
 

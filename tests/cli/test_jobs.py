@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-
 from napari_sr.cli._jobs import plan_jobs, suffix_of
+
 from napari_sr.errors import InputError
 
 READABLE = (".png", ".tif", ".ome.tif", ".jp2", ".zarr")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import napari_sr.cli._large as large
 import numpy as np
 import pytest
 
-import napari_sr.cli._large as large
 from napari_sr.cli import _batch
 from napari_sr.inference import _blocks, upscale
 from napari_sr.io import _zarr_save, read_image, write_image

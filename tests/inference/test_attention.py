@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from napari_sr.inference._runner import TorchRunner
 
 from napari_sr.architectures import registry
 from napari_sr.errors import InputError
 from napari_sr.inference import _build, plan, run, upscale
-from napari_sr.inference._runner import TorchRunner
 
 from .conftest import make_model
 

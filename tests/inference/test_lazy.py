@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 import zarr
+from napari_sr.inference._runner import TorchRunner
+from napari_sr.inference._shared_ranges import SharedRanges
 
 from napari_sr.architectures import registry
 from napari_sr.inference import _blocks, _build, plan, upscale
-from napari_sr.inference._runner import TorchRunner
-from napari_sr.inference._shared_ranges import SharedRanges
 
 from .conftest import Plain, make_model
 

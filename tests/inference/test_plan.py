@@ -6,16 +6,16 @@ import time
 import numpy as np
 import pytest
 import torch
-
-from napari_sr.errors import DeviceError, InputError
-from napari_sr.inference import plan, run, upscale
 from napari_sr.inference._choose import prefers_bfloat16, tile_budget, with_batch, with_tile
-from napari_sr.inference._cost import Cost
-from napari_sr.inference._plan import format_bytes, format_seconds
 from napari_sr.inference._precision import resolve_precision
 from napari_sr.inference._probe import measured_cost
 from napari_sr.inference._scale import choose_passes
 from napari_sr.inference._tracker import PeakTracker
+
+from napari_sr.errors import DeviceError, InputError
+from napari_sr.inference import plan, run, upscale
+from napari_sr.inference._cost import Cost
+from napari_sr.inference._plan import format_bytes, format_seconds
 
 from .conftest import Plain, make_model
 

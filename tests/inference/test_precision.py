@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from napari_sr.inference._precision import autocast
 from torch.backends import cudnn
 
 from napari_sr import upscale
-from napari_sr.inference._precision import autocast
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])

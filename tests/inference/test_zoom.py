@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from napari_sr.inference._zoom import Zoom
 
 from napari_sr.imaging import imresize
 from napari_sr.inference._tiles import Span, split
-from napari_sr.inference._zoom import Zoom
 
 factors = st.floats(1, 4)
 

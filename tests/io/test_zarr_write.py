@@ -15,13 +15,13 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari_sr.inference._networks import on_device
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
 from napari_sr.architectures.bicubic import Bicubic
 from napari_sr.errors import FileWriteError
 from napari_sr.inference import _blocks, upscale
-from napari_sr.inference._networks import on_device
 from napari_sr.io import (
     Channel,
     OmeZarrWriter,

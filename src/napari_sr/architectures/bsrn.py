@@ -25,9 +25,8 @@ from napari_sr.architectures.blocks import (
     numbered,
     shuffle,
 )
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import ContextNetwork, TileContext, number_layers
 from napari_sr.architectures.registry import Architecture, register
-from napari_sr.architectures.statistics import number_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,19 +57,19 @@ class ESDB(ResidualDistillation):
         self.esa = BlueprintESA(channels)
         self.cca = CCA(channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        out: Tensor = self.cca(self.esa(self.distil(x), frame), frame) + x
+        out: Tensor = self.cca(self.esa(self.distil(x), context), context) + x
         return out
 
 
-class BSRNTrunk(FramedNetwork):
+class BSRNTrunk(ContextNetwork):
     """What BSRN and BSRN-S share: a first layer, blocks, their outputs fused, a long skip, a pixel shuffle.
 
     Parameters
     ----------
     block : callable (channels) -> module
-        Makes a block, whose forward takes features and frame.
+        Makes a block, whose forward takes features and context.
     point, wide : callables (inp, out) -> layer
         Make the 1x1 and the 3x3 layers.
     scale, channels, blocks, in_channels : int
@@ -101,12 +100,12 @@ class BSRNTrunk(FramedNetwork):
         self.upsampler = nn.ModuleDict({"upsampleOneStep": shuffle(channels, in_channels, scale)})
         self.statistics_layers = number_layers(self)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         x = first = self.fea_conv(torch.cat([x] * _COPIES, dim=1))
         outputs = []
         for block in numbered(self, "B"):
-            x = block(x, frame)
+            x = block(x, context)
             outputs.append(x)
         fused = self.c2(self.act(self.c1(torch.cat(outputs, dim=1)))) + first
         out: Tensor = self.upsampler["upsampleOneStep"](fused)

@@ -21,7 +21,7 @@ from napari_sr.architectures.bsrn import PAPER, URL, BSRNTrunk, detect_trunk
 from napari_sr.architectures.registry import Architecture, register
 
 if TYPE_CHECKING:
-    from napari_sr.architectures.frame import Frame
+    from napari_sr.architectures.context import TileContext
 
 __all__ = ["BSRNS", "ESDBS"]
 
@@ -41,9 +41,9 @@ class ESDBS(ResidualDistillation):
         self.cw = nn.Parameter(torch.ones(1, channels))
         self.conv_out = Pointwise(channels, channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        weighed = self.esa(self.distil(x), frame) * self.cw[..., None, None]
+        weighed = self.esa(self.distil(x), context) * self.cw[..., None, None]
         out: Tensor = self.conv_out(weighed) + x
         return out
 

@@ -21,9 +21,8 @@ from napari_sr.architectures.blocks import (
     numbered,
     shuffle,
 )
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import ContextNetwork, TileContext, number_layers
 from napari_sr.architectures.registry import Architecture, register
-from napari_sr.architectures.statistics import number_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,13 +85,13 @@ class AttentiveIMDB(IMDB):
         super().__init__(channels)
         self.cca = CCA(channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        out: Tensor = self.c5(self.cca(self.distil(x), frame)) + x
+        out: Tensor = self.c5(self.cca(self.distil(x), context)) + x
         return out
 
 
-class IMDNTrunk(FramedNetwork):
+class IMDNTrunk(ContextNetwork):
     """What IMDN and IMDN_AS share: a first layer, blocks, their outputs fused, a long skip, a pixel shuffle.
 
     Parameters
@@ -119,12 +118,12 @@ class IMDNTrunk(FramedNetwork):
         self.upsampler = shuffle(channels, in_channels, shuffle_by)
         self.statistics_layers = number_layers(self)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the size that the first layer and the shuffle make of it."""
         x = first = self.fea_conv(x)
         outputs = []
         for block in numbered(self, "IMDB"):
-            x = block(x, frame)
+            x = block(x, context)
             outputs.append(x)
         out: Tensor = self.upsampler(self.LR_conv(self.c(torch.cat(outputs, dim=1))) + first)
         return out

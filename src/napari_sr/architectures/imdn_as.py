@@ -21,7 +21,7 @@ from napari_sr.architectures.registry import Architecture, register
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from napari_sr.architectures.frame import Frame
+    from napari_sr.architectures.context import TileContext
 
 __all__ = ["IMDNAS", "adaptively_cropped"]
 
@@ -51,13 +51,13 @@ class IMDNAS(IMDNTrunk):
         )
         super().__init__(first, _STRIDE, channels, blocks, in_channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)``, already enlarged to its final size, to the same shape.
 
-        With a frame, and when traced, H and W have to be multiples of 4; otherwise other sizes are cropped adaptively.
+        With a context, and when traced, H and W must be multiples of 4; otherwise other sizes are cropped adaptively.
         """
-        if frame is not None:
-            return super().forward(x, frame.strided(_STRIDE))
+        if context is not None:
+            return super().forward(x, context.strided(_STRIDE))
         if torch._C._get_tracing_state() is not None or (
             x.shape[-2] % _STRIDE == 0 and x.shape[-1] % _STRIDE == 0
         ):

@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from napari_sr.architectures.frame import FramedNetwork
+from napari_sr.architectures.context import ContextNetwork
 
 __all__ = ["halo"]
 
@@ -40,7 +40,7 @@ def halo(network: nn.Module) -> int | None:
         radius exists (statistics of the whole image), or where it is above 120, or for strided attention,
         whose sight is wide but fades: such networks are told where a tile lies instead.
     """
-    if isinstance(network, FramedNetwork):
+    if isinstance(network, ContextNetwork):
         return None
     # float64: no fast algorithm (Winograd, FFT, blocked layouts) that would mix neighbouring pixels
     probe = copy.deepcopy(network).cpu().double().eval()

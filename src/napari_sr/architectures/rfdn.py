@@ -24,7 +24,7 @@ from napari_sr.architectures.blocks import (
     numbered,
     shuffle,
 )
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import ContextNetwork, TileContext
 from napari_sr.architectures.registry import Architecture, register
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class RFDB(ResidualDistillation):
         super().__init__(channels, conv1x1, conv3x3, leaky())
         self.esa = DeepESA(channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        out: Tensor = self.esa(self.distil(x), frame)
+        out: Tensor = self.esa(self.distil(x), context)
         return out
 
 
-class RFDN(FramedNetwork):
+class RFDN(ContextNetwork):
     """RFDN; the authors' network takes and gives values in [0, 255].
 
     Parameters
@@ -79,12 +79,12 @@ class RFDN(FramedNetwork):
         self.LR_conv = conv3x3(channels, channels)
         self.upsampler = shuffle(channels, in_channels, scale)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         x = first = self.fea_conv(x)
         outputs = []
         for block in numbered(self, "B"):
-            x = block(x, frame)
+            x = block(x, context)
             outputs.append(x)
         out: Tensor = self.upsampler(self.LR_conv(self.c(torch.cat(outputs, dim=1))) + first)
         return out

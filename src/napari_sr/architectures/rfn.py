@@ -20,7 +20,7 @@ from napari_sr.architectures.blocks import (
     leaky,
     numbered,
 )
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import ContextNetwork, TileContext
 from napari_sr.architectures.registry import Architecture, register
 
 if TYPE_CHECKING:
@@ -72,12 +72,12 @@ class RFB(nn.Module):
         self.act = leaky()
         self.esa = PlainESA(channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         inner = x
         for conv in (self.repblock1, self.repblock2, self.repblock3, self.conv3):
             inner = self.act(conv(inner))
-        out: Tensor = self.esa(inner + x, frame)
+        out: Tensor = self.esa(inner + x, context)
         return out
 
 
@@ -94,7 +94,7 @@ class _Upsampler(nn.Module):
         return out
 
 
-class RFN(FramedNetwork):
+class RFN(ContextNetwork):
     """RFN, or RepRFN merged for inference.
 
     Parameters
@@ -122,11 +122,11 @@ class RFN(FramedNetwork):
         self.lr_conv = conv3x3(channels, channels)
         self.upsampler = _Upsampler(channels, in_channels, scale)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         x = first = self.fea_conv(x)
         for block in numbered(self, "reprfb"):
-            x = block(x, frame)
+            x = block(x, context)
         out: Tensor = self.upsampler(self.lr_conv(x) + first)
         return out
 

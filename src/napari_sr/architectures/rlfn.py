@@ -23,7 +23,7 @@ from napari_sr.architectures.blocks import (
     numbered,
     shuffle,
 )
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import ContextNetwork, TileContext
 from napari_sr.architectures.registry import Architecture, register
 
 if TYPE_CHECKING:
@@ -51,16 +51,16 @@ class RLFB(nn.Module):
         self.c5 = conv1x1(channels, channels)
         self.esa = PlainESA(channels, attention)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         inner = x
         for conv in (self.c1_r, self.c2_r, self.c3_r):
             inner = self.act(conv(inner))
-        out: Tensor = self.esa(self.c5(inner + x), frame)
+        out: Tensor = self.esa(self.c5(inner + x), context)
         return out
 
 
-class RLFN(FramedNetwork):
+class RLFN(ContextNetwork):
     """RLFN; the authors' networks take and give values in [0, 255].
 
     Parameters
@@ -98,11 +98,11 @@ class RLFN(FramedNetwork):
         self.conv_2 = conv3x3(channels, channels)
         self.upsampler = shuffle(channels, in_channels, scale)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         x = first = self.conv_1(x)
         for block in numbered(self, "block_"):
-            x = block(x, frame)
+            x = block(x, context)
         out: Tensor = self.upsampler(self.conv_2(x) + first)
         return out
 

@@ -15,9 +15,8 @@ from torch.nn import functional as F
 
 from napari_sr.architectures._state import configuration, count, shape
 from napari_sr.architectures.blocks import GRN, ChannelNorm, conv3x3, on_cells, shuffle
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import ContextNetwork, TileContext, number_layers
 from napari_sr.architectures.registry import Architecture, register
-from napari_sr.architectures.statistics import number_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,12 +51,12 @@ class SAFM(nn.Module):
         )
         self.aggr = nn.Conv2d(channels, channels, 1, bias=bias)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         fine, *coarse = x.chunk(len(self.mfr), dim=1)
         maps = [self.mfr[0](fine)]
         for part, conv, stride in zip(coarse, list(self.mfr)[1:], self.strides, strict=True):
-            maps.append(on_cells(part, stride, conv, frame))
+            maps.append(on_cells(part, stride, conv, context))
         return F.gelu(self.aggr(torch.cat(maps, dim=1))) * x
 
 
@@ -101,9 +100,9 @@ class AttBlock(nn.Module):
         self.safm = SAFM(channels, _STRIDES, bias=True)
         self.ccm = CCM(channels, hidden, bias=True)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        x = self.safm(self.norm1(x), frame) + x
+        x = self.safm(self.norm1(x), context) + x
         out: Tensor = self.ccm(self.norm2(x)) + x
         return out
 
@@ -122,14 +121,14 @@ class PlainAttBlock(nn.Module):
         self.safm = SAFM(channels, _CHALLENGE_STRIDES, bias=False)
         self.ccm = CCM(channels, hidden, bias=False)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        x = self.safm(x, frame) + x
+        x = self.safm(x, context) + x
         out: Tensor = self.ccm(x) + x
         return out
 
 
-class _Trunk(FramedNetwork):
+class _Trunk(ContextNetwork):
     """What both forms share."""
 
     block: type[nn.Module]
@@ -149,10 +148,10 @@ class _Trunk(FramedNetwork):
         self.feats = nn.Sequential(*(make(channels, hidden or 2 * channels) for _ in range(blocks)))
         self.to_img = shuffle(channels, in_channels, scale)
 
-    def body(self, x: Tensor, frame: Frame | None) -> Tensor:
+    def body(self, x: Tensor, context: TileContext | None) -> Tensor:
         """Run all blocks; ``(N, C, H, W)`` to the same shape."""
         for block in self.feats:
-            x = block(x, frame)
+            x = block(x, context)
         return x
 
 
@@ -174,10 +173,10 @@ class SAFMN(_Trunk):
     minimum_size = max(_STRIDES)
     block = AttBlock
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         features = self.to_feat(x)
-        out: Tensor = self.to_img(self.body(features, frame) + features)
+        out: Tensor = self.to_img(self.body(features, context) + features)
         return out
 
 
@@ -205,11 +204,11 @@ class ChallengeSAFMN(_Trunk):
         self.norm = GRN(channels)
         self.statistics_layers = number_layers(self)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         enlarged = F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
-        features = self.norm(self.to_feat(x), frame)
-        out: Tensor = self.to_img(self.body(features, frame)) + enlarged
+        features = self.norm(self.to_feat(x), context)
+        out: Tensor = self.to_img(self.body(features, context)) + enlarged
         return out
 
 

@@ -14,9 +14,14 @@ from torch.nn import functional as F
 
 from napari_sr.architectures._state import configuration, count, shape
 from napari_sr.architectures.blocks import conv1x1, conv3x3, on_cells, shuffle
-from napari_sr.architectures.frame import Frame, FramedNetwork
+from napari_sr.architectures.context import (
+    ContextNetwork,
+    GlobalLayer,
+    TileContext,
+    number_layers,
+    spatial_moments,
+)
 from napari_sr.architectures.registry import Architecture, register
-from napari_sr.architectures.statistics import GlobalLayer, number_layers, spatial_moments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,11 +76,11 @@ class SMFA(GlobalLayer):
         self.alpha = nn.Parameter(torch.ones(1, channels, 1, 1))
         self.belt = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         near, far = self.linear_0(x).chunk(2, dim=1)
-        variance = self._variance(far, frame)
-        far = far * on_cells(far, _STRIDE, self._weights, frame, variance)
+        variance = self._variance(far, context)
+        far = far * on_cells(far, _STRIDE, self._weights, context, variance)
         out: Tensor = self.linear_2(far + self.lde(near))
         return out
 
@@ -83,12 +88,12 @@ class SMFA(GlobalLayer):
         """Weights of the cells from their maxima and the variance of each channel."""
         return F.gelu(self.linear_1(self.dw_conv(cells) * self.alpha + variance * self.belt))
 
-    def _variance(self, x: Tensor, frame: Frame | None) -> Tensor:
+    def _variance(self, x: Tensor, context: TileContext | None) -> Tensor:
         """Unbiased variance of each channel over the whole image, shape (N, C, 1, 1) or (1, C, 1, 1)."""
-        if frame is None:
+        if context is None:
             return x.var(dim=(2, 3), keepdim=True)
-        _, deviation = spatial_moments(x, self.slot, frame)
-        pixels = frame.size[0] * frame.size[1]
+        _, deviation = spatial_moments(x, self.slot, context)
+        pixels = context.size[0] * context.size[1]
         return deviation**2 * (pixels / (pixels - 1))
 
 
@@ -131,14 +136,14 @@ class FMB(nn.Module):
         self.smfa = SMFA(channels)
         self.pcfn = PCFN(channels)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        x = self.smfa(F.normalize(x), frame) + x
+        x = self.smfa(F.normalize(x), context) + x
         out: Tensor = self.pcfn(F.normalize(x)) + x
         return out
 
 
-class SMFANet(FramedNetwork):
+class SMFANet(ContextNetwork):
     """SMFANet, and with 48 channels and 12 blocks SMFANet+.
 
     Parameters
@@ -163,11 +168,11 @@ class SMFANet(FramedNetwork):
         self.to_img = shuffle(channels, in_channels, scale)
         self.statistics_layers = number_layers(self)
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to ``(N, C, s*H, s*W)``."""
         x = features = self.to_feat(x)
         for block in self.feats:
-            x = block(x, frame)
+            x = block(x, context)
         out: Tensor = self.to_img(x + features)
         return out
 

@@ -12,7 +12,7 @@ from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 from napari_sr._dask import active_client, use_worker_threads
-from napari_sr.architectures.frame import FramedNetwork
+from napari_sr.architectures.context import ContextNetwork
 from napari_sr.errors import DeviceError, InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
 from napari_sr.inference import _fallback
@@ -307,7 +307,7 @@ def _network_halo(model: Model, native: int) -> int:
         return _BICUBIC_HALO
     # The receptive field of attention is the whole image, or so large that measuring it would take too long.
     network = model.network(native)
-    own = network.reach if isinstance(network, FramedNetwork) else model.halo(native)
+    own = network.reach if isinstance(network, ContextNetwork) else model.halo(native)
     return (WIDE_CONTEXT if own is None else own) + _fallback.RADIUS
 
 

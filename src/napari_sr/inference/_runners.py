@@ -17,8 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_sr.architectures.bicubic import Bicubic
-from napari_sr.architectures.frame import Box, Frame, FramedNetwork, Gathered
-from napari_sr.architectures.statistics import ChannelStatistics
+from napari_sr.architectures.context import (
+    Box,
+    ChannelStatistics,
+    ContextNetwork,
+    StatisticsGathered,
+    TileContext,
+)
 from napari_sr.inference._machine import autocast
 
 if TYPE_CHECKING:
@@ -103,21 +108,23 @@ class TorchRunner:
         y = y[..., : height * self.scale, : width * self.scale].float() / self._range
         return y.mean(dim=1, keepdim=True) if repeated else y
 
-    def _run(self, x: Tensor, frame: Frame | None) -> Tensor:
+    def _run(self, x: Tensor, frame: TileContext | None) -> Tensor:
         try:
             y: Tensor = self._network(x) if frame is None else self._network(x, frame)
-        except Gathered:
+        except StatisticsGathered:
             *_, height, width = x.shape
             return x.new_zeros(len(x), self._channels, height * self.scale, width * self.scale)
         return y
 
-    def _frame(self, positions: WindowPositions, window: tuple[int, int]) -> Frame | None:
-        """Frame for networks that look beyond a window; none where the window is the whole image."""
-        if positions.size == window or not isinstance(self._network, FramedNetwork):
+    def _frame(self, positions: WindowPositions, window: tuple[int, int]) -> TileContext | None:
+        """TileContext for networks that look beyond a window; none where the window is the whole image."""
+        if positions.size == window or not isinstance(self._network, ContextNetwork):
             return None
         known, gathered = self._statistics.of(positions.sample)
         last = None if self._output_needed else self._network.statistics_layers - 1
-        return Frame(positions.size, positions.origins, positions.interiors, known, gathered, last)
+        return TileContext(
+            positions.size, positions.origins, positions.interiors, known, gathered, last
+        )
 
 
 class Float32Fallback:
@@ -240,7 +247,7 @@ def on_device(network: nn.Module, device: str) -> nn.Module:
 
 def smallest_side(network: nn.Module) -> int:
     """Shortest side that a network can run on; attention with strides and pooling needs some pixels."""
-    if isinstance(network, FramedNetwork):
+    if isinstance(network, ContextNetwork):
         return network.minimum_size
     with _lock:
         if network not in _least:

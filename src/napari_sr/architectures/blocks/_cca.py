@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-from napari_sr.architectures.statistics import GlobalLayer, spatial_moments
+from napari_sr.architectures.context import GlobalLayer, spatial_moments
 
 if TYPE_CHECKING:
-    from napari_sr.architectures.frame import Frame
+    from napari_sr.architectures.context import TileContext
 
 
 class CCA(GlobalLayer):
@@ -34,8 +34,8 @@ class CCA(GlobalLayer):
             nn.Sigmoid(),
         )
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        mean, deviation = spatial_moments(x, self.slot, frame)
+        mean, deviation = spatial_moments(x, self.slot, context)
         out: Tensor = x * self.conv_du(mean + deviation)
         return out

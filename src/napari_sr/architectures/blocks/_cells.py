@@ -17,7 +17,7 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sr.architectures.frame import Frame
+    from napari_sr.architectures.context import TileContext
 
 _Axis = tuple[Tensor, Tensor]
 """Pixels of each cell, shape (cells, pixels), and the cell that each pixel takes its value from, shape (pixels)."""
@@ -27,7 +27,7 @@ def on_cells(
     x: Tensor,
     stride: int,
     change: Callable[..., Tensor],
-    frame: Frame | None,
+    context: TileContext | None,
     *given: Tensor,
 ) -> Tensor:
     """Pool to cells by their maximum, change them, and repeat each over its pixels.
@@ -40,26 +40,26 @@ def on_cells(
         Pixels per cell, about.
     change : callable
         Of cells, shape (N, C, h, w), and of what is ``given``, to the shape of the cells.
-    frame : Frame, optional
+    context : TileContext, optional
         Where the tiles lie; None: each is an image of its own.
     *given : tensors, shape (N, ...) or (1, ...)
-        Further arguments of ``change``. Tiles with a frame are changed one at a time, each with its own part.
+        Further arguments of ``change``. Tiles with a context are changed one at a time, each with its own part.
 
     Returns
     -------
     tensor, shape (N, C, H, W)
     """
     height, width = x.shape[-2:]
-    if frame is not None:
+    if context is not None:
         parts = [each.expand(len(x), *each.shape[1:]).split(1) for each in given]
         return torch.cat([
             _on_grid(
                 tile[None],
                 lambda cells, own=own: change(cells, *own),  # type: ignore[misc]
-                _known_axis(frame.size[0], top, height, stride, x.device),
-                _known_axis(frame.size[1], left, width, stride, x.device),
+                _known_axis(context.size[0], top, height, stride, x.device),
+                _known_axis(context.size[1], left, width, stride, x.device),
             )
-            for tile, (top, left), *own in zip(x, frame.origins, *parts, strict=True)
+            for tile, (top, left), *own in zip(x, context.origins, *parts, strict=True)
         ])  # fmt: skip
     if torch.onnx.is_in_onnx_export():
         # ONNX has no adaptive pooling to a size that is known only at run time

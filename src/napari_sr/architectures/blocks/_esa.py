@@ -20,7 +20,7 @@ from napari_sr.architectures.blocks._convolution import Pointwise, conv1x1, conv
 from napari_sr.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_sr.architectures.frame import Frame
+    from napari_sr.architectures.context import TileContext
 
 STRIDE = 6
 """Pixels per cell: the convolution's stride of 2 times the pooling's of 3."""
@@ -48,11 +48,11 @@ class ESA(nn.Module, ABC):
     def refine(self, cells: Tensor) -> Tensor:
         """What a variant does on the coarse grid."""
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
         reduced = self.conv1(x)
         cells = self.refine(F.max_pool2d(self.conv2(reduced), 7, stride=3))
-        map_ = _stretched(cells, x, frame) + self.conv_f(reduced)
+        map_ = _stretched(cells, x, context) + self.conv_f(reduced)
         out: Tensor = x * torch.sigmoid(self.conv4(map_))
         return out
 
@@ -134,14 +134,14 @@ class LinearESA(DeepESA):
         self.conv_max, self.conv3, self.conv3_ = (LinearBSConvU(inner, inner) for _ in range(3))
 
 
-def _stretched(cells: Tensor, x: Tensor, frame: Frame | None) -> Tensor:
+def _stretched(cells: Tensor, x: Tensor, context: TileContext | None) -> Tensor:
     """Cells resampled bilinearly to the pixels of ``x``."""
     size = x.shape[-2:]
-    if frame is None:
+    if context is None:
         return F.interpolate(cells, size=size, mode="bilinear", align_corners=False)
     rows, columns = (
-        _weights(frame.size[axis], origins, size[axis], cells.shape[axis - 2]).to(cells)
-        for axis, origins in enumerate(zip(*frame.origins, strict=True))
+        _weights(context.size[axis], origins, size[axis], cells.shape[axis - 2]).to(cells)
+        for axis, origins in enumerate(zip(*context.origins, strict=True))
     )
     return rows @ cells @ columns.mT
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from napari_sr.architectures.statistics import GlobalLayer, spatial_moments
+from napari_sr.architectures.context import GlobalLayer, spatial_moments
 
 if TYPE_CHECKING:
-    from napari_sr.architectures.frame import Frame
+    from napari_sr.architectures.context import TileContext
 
 
 class GRN(GlobalLayer):
@@ -30,12 +30,12 @@ class GRN(GlobalLayer):
         self.gamma = nn.Parameter(torch.zeros(1, channels, 1, 1))
         self.beta = nn.Parameter(torch.zeros(1, channels, 1, 1))
 
-    def forward(self, x: Tensor, frame: Frame | None = None) -> Tensor:
+    def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
-        if frame is None:
+        if context is None:
             norm: Tensor = torch.linalg.vector_norm(x, dim=(2, 3), keepdim=True)
         else:
-            mean, deviation = spatial_moments(x, self.slot, frame)
-            norm = (mean**2 + deviation**2).sqrt() * (frame.size[0] * frame.size[1]) ** 0.5
+            mean, deviation = spatial_moments(x, self.slot, context)
+            norm = (mean**2 + deviation**2).sqrt() * (context.size[0] * context.size[1]) ** 0.5
         weight: Tensor = norm / (norm.mean(dim=1, keepdim=True) + 1e-6)
         return self.gamma * (x * weight) + self.beta + x

@@ -1,23 +1,99 @@
-"""Statistics of a whole image's features, gathered tile by tile.
+"""Tile context: what attention must know of a tile to act on it as it would on the whole image.
 
-A channel's mean and standard deviation over an image that is never held in memory: each tile adds the mean
-and the squared deviation of its interior, in the way that loses no digits (Chan, Golub, LeVeque 1983).
+Attention that looks beyond any window (statistics of the whole image, maps on a coarse grid that is resized to it)
+gives another result on a tile than on the image: up to half the range, as visible seams, whatever the halo. A
+`TileContext` gives such layers the position of the tile in the image, and statistics of the whole image. All other
+layers ignore it, and without a context the tile *is* the image, as published.
+
+Tiles without seams, for a network that is a `ContextNetwork`:
+
+1. Cut tiles whose origins (halo included) are multiples of ``network.alignment`` and whose sides are at least
+   ``network.minimum_size``. A tile at the image's border must end there, so with an alignment of 6 and tiles of one
+   shape a side is congruent to the image's side modulo 6.
+2. If ``network.statistics_layers`` is not 0, first run all tiles with ``gather`` set, and give what was gathered to the
+   next pass as ``statistics``. Each pass makes one more layer exact; `ChannelStatistics.distance` tells how much
+   they still change.
+3. Run all tiles with those ``statistics``; keep the interior of each.
+
+Statistics are gathered tile by tile: each adds the mean and the squared deviation of its interior, in the way that
+loses no digits (Chan, Golub, LeVeque 1983).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from napari_sr.architectures.frame import Gathered
+__all__ = [
+    "Box",
+    "ChannelStatistics",
+    "ContextNetwork",
+    "GlobalLayer",
+    "StatisticsGathered",
+    "TileContext",
+    "number_layers",
+    "spatial_moments",
+]
 
-if TYPE_CHECKING:
-    from napari_sr.architectures.frame import Box, Frame
+Box = tuple[int, int, int, int]
+"""Top, left, bottom and right of a part of a tile, in low-resolution pixels; the last two are exclusive."""
 
-__all__ = ["ChannelStatistics", "GlobalLayer", "number_layers", "spatial_moments"]
+
+@dataclass(frozen=True, slots=True)
+class TileContext:
+    """The place of a batch of tiles in their image."""
+
+    size: tuple[int, int]
+    """Height and width of the whole image, low-resolution pixels."""
+    origins: tuple[tuple[int, int], ...]
+    """For each tile of the batch, the image's row and column of its first pixel, halo included."""
+    interiors: tuple[Box, ...] | None = None
+    """For each tile, the part that counts in the statistics: without overlap, together the image. None: all of it."""
+    statistics: ChannelStatistics | None = None
+    """Statistics of the whole image to use instead of the tile's own; the object that is gathered into may stand
+    here, too: then the statistics of all tiles so far are used."""
+    gather: ChannelStatistics | None = None
+    """Where to add the statistics of these tiles' interiors."""
+    last: int | None = None
+    """The layer whose statistics are the last that are wanted: there the network raises `StatisticsGathered`."""
+
+    def strided(self, stride: int) -> TileContext:
+        """The same context in pixels of features that are ``stride`` times coarser."""
+        boxes = self.interiors and tuple(
+            (top // stride, left // stride, -(-bottom // stride), -(-right // stride))
+            for top, left, bottom, right in self.interiors
+        )
+        return replace(
+            self,
+            size=(-(-self.size[0] // stride), -(-self.size[1] // stride)),
+            origins=tuple((y // stride, x // stride) for y, x in self.origins),
+            interiors=boxes,
+        )
+
+
+class StatisticsGathered(Exception):
+    """Stops a network once the last statistics are gathered, since nothing after it is used."""
+
+
+class ContextNetwork(nn.Module):
+    """A network whose ``forward`` takes a `TileContext` beside the tile."""
+
+    scale: int
+    """Output pixels per input pixel."""
+    in_channels: int
+    """1 or 3."""
+    alignment: int = 1
+    """Origins of tiles must be multiples of this many pixels."""
+    minimum_size: int = 1
+    """The smallest height and width that the network can take."""
+    statistics_layers: int = 0
+    """How many layers use statistics of the whole image: passes until all are exact."""
+    reach: int | None = None
+    """Radius in pixels beyond which an input pixel acts through statistics alone; None for strided attention, whose
+    sight is wide but fades."""
+
 
 _SMALLEST_VARIANCE = 1e-20
 """Of a constant channel, so that the square root keeps a finite gradient; no float32 result changes by it."""
@@ -133,7 +209,7 @@ class ChannelStatistics:
         return float((new - old).abs().max() / new.abs().max().clamp_min(1e-12))
 
 
-def spatial_moments(x: Tensor, slot: int, frame: Frame | None) -> tuple[Tensor, Tensor]:
+def spatial_moments(x: Tensor, slot: int, context: TileContext | None) -> tuple[Tensor, Tensor]:
     """Mean and population standard deviation of each channel: of the tile, or of the whole image if they are known.
 
     Parameters
@@ -142,7 +218,7 @@ def spatial_moments(x: Tensor, slot: int, frame: Frame | None) -> tuple[Tensor, 
         The layer's input.
     slot : int
         The layer that asks.
-    frame : Frame, optional
+    context : TileContext, optional
         Where the tiles lie; None: each is an image of its own.
 
     Returns
@@ -151,15 +227,15 @@ def spatial_moments(x: Tensor, slot: int, frame: Frame | None) -> tuple[Tensor, 
 
     Raises
     ------
-    Gathered
-        If that was the last layer of which the frame wants statistics.
+    StatisticsGathered
+        If that was the last layer of which the context wants statistics.
     """
-    if frame is not None and frame.gather is not None:
-        frame.gather.observe(slot, x, frame.interiors)
-        if slot == frame.last:
-            raise Gathered
-    if frame is not None and frame.statistics is not None and slot in frame.statistics:
-        return frame.statistics.moments(slot, x)
+    if context is not None and context.gather is not None:
+        context.gather.observe(slot, x, context.interiors)
+        if slot == context.last:
+            raise StatisticsGathered
+    if context is not None and context.statistics is not None and slot in context.statistics:
+        return context.statistics.moments(slot, x)
     mean = x.mean((2, 3), keepdim=True)
     variance = (x - mean).pow(2).mean((2, 3), keepdim=True)
     return mean, variance.clamp_min(_SMALLEST_VARIANCE).sqrt()

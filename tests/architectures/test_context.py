@@ -11,8 +11,12 @@ from torch.nn import functional as F
 
 from napari_sr.architectures import registry
 from napari_sr.architectures.blocks import PlainESA, on_cells
-from napari_sr.architectures.frame import Frame, FramedNetwork, Gathered
-from napari_sr.architectures.statistics import ChannelStatistics
+from napari_sr.architectures.context import (
+    ChannelStatistics,
+    ContextNetwork,
+    StatisticsGathered,
+    TileContext,
+)
 from napari_sr.errors import InputError
 from napari_sr.models import load_model
 from tests.architectures.tiled import seamless, tiled
@@ -31,7 +35,7 @@ FRAMED = (
 )
 
 
-def small(id_: str) -> FramedNetwork:
+def small(id_: str) -> ContextNetwork:
     torch.manual_seed(3)
     network = registry.get(id_).build(channels=16, blocks=2)
     # attention that makes a difference; as initialised it hardly does
@@ -48,7 +52,7 @@ def test_one_tile_that_is_the_image_changes_nothing(id_):
     network = small(id_)
     x = torch.rand(2, 3, 44, 52)
     with torch.inference_mode():
-        framed = network(x[:1], Frame((44, 52), ((0, 0),)))
+        framed = network(x[:1], TileContext((44, 52), ((0, 0),)))
         torch.testing.assert_close(framed, network(x)[:1], atol=2e-6, rtol=1e-5)
 
 
@@ -58,7 +62,7 @@ def test_every_network_that_is_framed_is_tried_here():
 
 
 def _is_framed(build: object) -> bool:
-    return isinstance(build, type) and issubclass(build, FramedNetwork)
+    return isinstance(build, type) and issubclass(build, ContextNetwork)
 
 
 @settings(max_examples=25, deadline=None)
@@ -74,17 +78,17 @@ def test_strided_attention_has_the_whole_images_map(height, width, y, x, seed):
     attention, features = PlainESA(8, 4), torch.rand(1, 8, height, width)
     first, halo = (6 * y, 6 * x), 36
     tiles = [features[..., r : r + 84, c : c + 84] for r, c in (first, (0, 0))]
-    frame = Frame((height, width), (first, (0, 0)))
+    context = TileContext((height, width), (first, (0, 0)))
     with torch.inference_mode():
         whole = attention(features)[..., first[0] :, first[1] :]
-        got = attention(torch.cat(tiles), frame)[:1]
+        got = attention(torch.cat(tiles), context)[:1]
     inside = (..., slice(halo, 84 - halo), slice(halo, 84 - halo))
     torch.testing.assert_close(got[inside], whole[inside], atol=1e-6, rtol=1e-5)
 
 
 def test_a_tile_off_the_grid_is_refused():
     with pytest.raises(InputError, match="multiples of 6"):
-        PlainESA(8, 4)(torch.rand(1, 8, 30, 30), Frame((60, 60), ((4, 0),)))
+        PlainESA(8, 4)(torch.rand(1, 8, 30, 30), TileContext((60, 60), ((4, 0),)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -108,7 +112,7 @@ def test_pooled_cells_are_those_of_the_whole_images_grid(height, width, y, x, st
     whole = on_cells(features, stride, blur, None)
     # a pixel reads its cell and, by the blur, the next one; cells are hardly longer than the stride
     halo = 3 * stride
-    got = on_cells(tiles, stride, blur, Frame((height, width), origins))
+    got = on_cells(tiles, stride, blur, TileContext((height, width), origins))
     for i, (r, c) in enumerate(origins):
         inside = slice(halo, 112 - halo)
         expected = whole[i, :, r : r + 112, c : c + 112][:, inside, inside]
@@ -158,8 +162,8 @@ def test_official_networks_have_no_seams(file, halo, passes, shared):
 
 def test_context_shrinks_with_the_stride_of_the_features():
     gather = ChannelStatistics()
-    frame = Frame((40, 50), ((8, 12),), ((4, 0, 24, 30),), gather=gather).strided(4)
-    assert frame == Frame((10, 13), ((2, 3),), ((1, 0, 6, 8),), gather=gather)
+    context = TileContext((40, 50), ((8, 12),), ((4, 0, 24, 30),), gather=gather).strided(4)
+    assert context == TileContext((10, 13), ((2, 3),), ((1, 0, 6, 8),), gather=gather)
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
@@ -170,8 +174,8 @@ def test_imdn_reaches_as_far_as_it_says_once_the_statistics_are_known(blocks):
     changed = x.clone()
     changed[..., 4, network.reach + 10] = float("nan")
     with torch.inference_mode():
-        network(x, Frame(size, ((0, 0),), gather=gather))
-        y = network(changed, Frame(size, ((0, 0),), statistics=gather))
+        network(x, TileContext(size, ((0, 0),), gather=gather))
+        y = network(changed, TileContext(size, ((0, 0),), statistics=gather))
     columns = y.isnan().flatten(0, 2).any(dim=0).nonzero().flatten() // 2
     assert (int(columns.min()), int(columns.max())) == (10, 2 * network.reach + 10)
 
@@ -180,6 +184,6 @@ def test_a_look_ends_behind_the_last_statistics():
     network = small("safmn-ntire")
     gather = ChannelStatistics()
     network.to_img = None  # whatever comes behind is not needed
-    with pytest.raises(Gathered):
-        network(torch.rand(1, 3, 40, 40), Frame((40, 40), ((0, 0),), gather=gather, last=0))
+    with pytest.raises(StatisticsGathered):
+        network(torch.rand(1, 3, 40, 40), TileContext((40, 40), ((0, 0),), gather=gather, last=0))
     assert 0 in gather
