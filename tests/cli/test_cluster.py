@@ -78,9 +78,9 @@ def opened_and_threads():
     import gc
 
     import torch
+    from napari_sr.inference._workers import take_threads
 
     from napari_sr.architectures.esr import ESRTM
-    from napari_sr.inference._workers import take_threads
 
     take_threads()
     held = [each for each in gc.get_objects() if isinstance(each, ESRTM)]
