@@ -6,11 +6,16 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 KILLED = 1 if os.name == "nt" else -signal.SIGKILL
 """Return code of a process that ``Popen.kill`` ended: Windows has no signals."""
+
+# A first call may load libraries, and a busy machine may be slow: neither is a fault of the code that is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points, packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -161,26 +162,38 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     assert broken == []
 
 
-def test_every_extra_is_imported_somewhere() -> None:
-    """An optional dependency is installed for code that uses it."""
-    source = "\n".join(path.read_text("utf-8") for path in MANIFEST.parent.rglob("*.py"))
-    extras = {
-        name: needs for name, needs in PROJECT["optional-dependencies"].items() if name != "all"
-    }
-    modules = {
-        re.split(r"[<>=\[]", need)[0].replace("-", "_")
-        for needs in extras.values()
-        for need in needs
-    }
-    unused = {
-        module
-        for module in modules
-        if not re.search(
-            rf"(from|import|find_spec\(\"|import_module\(\") ?{re.escape(module)}\b", source
-        )
-    }
-    assert modules
-    assert unused == set()
+def imported_distributions() -> set[str]:
+    """Distributions outside the standard library that any module of the package imports, also inside functions."""
+    homes = packages_distributions()
+    found = set()
+    for path in MANIFEST.parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            for package in {name.split(".")[0] for name in names} - sys.stdlib_module_names:
+                found |= {canonical(name) for name in homes.get(package, [package])}
+    return found - {"napari-sr"}
+
+
+def canonical(requirement: str) -> str:
+    """Name of a distribution as indexes compare it, without version and extras."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
+
+
+def test_every_imported_package_is_declared() -> None:
+    """A package that only comes along with another one may stop doing so."""
+    extras = [each for needs in PROJECT["optional-dependencies"].values() for each in needs]
+    declared = {canonical(each) for each in [*PROJECT["dependencies"], *extras]}
+    assert imported_distributions() - declared == {"xarray"}  # for callers who have one
+
+
+def test_every_declared_package_is_imported() -> None:
+    """An extra or a dependency is installed for code that uses it."""
+    extras = PROJECT["optional-dependencies"].items()
+    optional = [each for name, needs in extras if name != "all" for each in needs]
+    declared = {canonical(each) for each in [*PROJECT["dependencies"], *optional]}
+    assert declared - imported_distributions() == {"npe2"}  # reads the manifest
 
 
 def test_workflows_are_workflows() -> None:
