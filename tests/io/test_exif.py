@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from napari_sr.io import read_image, write_image
-from napari_sr.io._exif import upright
+from napari_sr.io._orientation import upright
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+import imageio.v3
 import numpy as np
 import pytest
 import tifffile
@@ -9,7 +11,14 @@ from napari.components import ViewerModel
 from npe2 import PluginManifest
 
 from napari_sr.errors import FileReadError, FileWriteError
-from napari_sr.io import READABLE_SUFFIXES, Channel, read_image, write_image, write_ome_zarr
+from napari_sr.io import (
+    READABLE_SUFFIXES,
+    Channel,
+    read_image,
+    read_layers,
+    write_image,
+    write_ome_zarr,
+)
 from napari_sr.io._napari import get_reader
 
 from .conftest import random_image
@@ -24,13 +33,35 @@ def viewer(npe2pm):
 
 
 def opened(viewer, path):
-    return viewer.open(str(path), plugin="napari-sr")
+    """The layers of a file, added as by napari's reader or by the command in the File menu."""
+    if str(path).endswith(".zarr"):
+        return viewer.open(str(path), plugin="napari-sr")
+    added = []
+    for data, attributes, _ in read_layers(str(path)):
+        layers = viewer.add_image(data, **attributes)
+        added += layers if isinstance(layers, list) else [layers]
+    return added
 
 
-def test_the_manifest_promises_what_is_read():
-    manifest = PluginManifest.from_distribution("napari-sr")
-    patterns = {p for r in manifest.contributions.readers for p in r.filename_patterns}
-    assert patterns == {f"*{suffix}" for suffix in READABLE_SUFFIXES}
+def test_napari_asks_for_a_reader_only_where_its_own_shows_images_wrongly(npe2pm, tmp_path):
+    npe2pm.register(PluginManifest.from_distribution("napari-sr"))
+    claimed = [
+        suffix
+        for suffix in READABLE_SUFFIXES
+        if list(npe2pm.iter_compatible_readers([f"image{suffix}"]))
+    ]
+    assert claimed == [".hdr", ".pfm", ".zarr"]
+    assert list(npe2pm.iter_compatible_readers([str(tmp_path)]))
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".pfm"])
+def test_napari_s_own_reader_rounds_float_pictures(tmp_path, suffix):
+    """The reason why these two are claimed; once it fails, they need not be any more."""
+    image = np.full((8, 9, 3), 0.25, np.float32)
+    path = tmp_path / f"float{suffix}"
+    path.write_bytes(cv2.imencode(suffix, image)[1].tobytes())
+    np.testing.assert_allclose(read_image(path).data, image)
+    assert not np.allclose(imageio.v3.imread(path), image)
 
 
 @pytest.mark.parametrize("path", ["a.txt", "https://x.org/a.png", ["a.png", "b.png"], "b.png.bak"])

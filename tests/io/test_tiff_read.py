@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_sr.errors import FileReadError
 from napari_sr.io import read_image
-from napari_sr.io._tiff_lazy import BLOCK_BYTES, TiffBlocks
+from napari_sr.io.tiff._lazy import BLOCK_BYTES, TiffBlocks
 
 from .conftest import random_image
 
@@ -164,7 +164,7 @@ def test_lazy_and_eager_reading_agree(folder, shape, layout, dtype):
 
 
 def test_a_large_file_is_lazy_by_itself(folder, monkeypatch):
-    monkeypatch.setattr("napari_sr.io._tiff.LAZY_ABOVE", 1000)
+    monkeypatch.setattr("napari_sr.io.tiff._read.LAZY_ABOVE", 1000)
     path = written(folder, random_image((40, 50), np.uint8), photometric="minisblack")
     assert isinstance(read_image(path).data, da.Array)
 

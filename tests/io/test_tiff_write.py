@@ -11,7 +11,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sr.io import Channel, _tiff_write, read_image, write_image
+from napari_sr.io import Channel, read_image, write_image
+from napari_sr.io.tiff import _write
 
 from .conftest import random_image
 
@@ -141,8 +142,8 @@ def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, color):
     blocks = da.from_array(data, chunks=(1, chunk, -1, -1)[: data.ndim])
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tiff_write, "LAZY_BYTES", 0)
-        patch.setattr(_tiff_write, "TILE", 32)
+        patch.setattr(_write, "LAZY_BYTES", 0)
+        patch.setattr(_write, "TILE", 32)
         path = write_image(folder / "lazy.tif", lazy, "ZYXS" if color else "ZYX")
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(tifffile.imread(path).reshape(data.shape), data)
@@ -152,7 +153,7 @@ def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, color):
 
 
 def test_beyond_4_gib_it_is_bigtiff(tmp_path, monkeypatch):
-    monkeypatch.setattr(_tiff_write, "CLASSIC_BYTES", 1000)
+    monkeypatch.setattr(_write, "CLASSIC_BYTES", 1000)
     data = random_image((40, 50), np.uint16)
     path = write_image(tmp_path / "big.tif", data)
     with tifffile.TiffFile(path) as tif:

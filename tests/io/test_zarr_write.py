@@ -26,11 +26,10 @@ from napari_sr.io import (
     Channel,
     OmeZarrWriter,
     ZarrLayout,
-    _zarr_layout,
-    _zarr_save,
     read_ome_zarr,
     write_ome_zarr,
 )
+from napari_sr.io.zarr import _save
 from napari_sr.models import Checkpoint, Model, ModelCard
 from tests.conftest import KILLED
 
@@ -131,7 +130,7 @@ def test_regions_tile_every_level():
 
 
 def test_regions_must_be_whole_chunks():
-    with pytest.raises(FileWriteError, match="no multiples"):
+    with pytest.raises(FileWriteError, match="not multiples"):
         ZarrLayout((9, 9), "uint8", "YX", chunks=(4, 4), region=(4, 6))
 
 
@@ -147,7 +146,7 @@ def test_each_lazy_block_is_computed_once(folder, chunks, region, version):
     blocks = da.from_array(data, chunks=(1, *chunks))
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_zarr_save, "REGION_BYTES", region)
+        patch.setattr(_save, "REGION_BYTES", region)
         path = write_ome_zarr(folder / "lazy.zarr", lazy, "ZYX", version=version)
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), data)
@@ -167,7 +166,7 @@ def test_blocks_that_reach_over_regions_are_computed_once(folder, cuts, region):
     blocks = da.from_array(data, chunks=((1, 1), *cuts))
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_zarr_save, "REGION_BYTES", region)
+        patch.setattr(_save, "REGION_BYTES", region)
         path = write_ome_zarr(folder / "uneven.zarr", lazy, "ZYX")
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), data)
@@ -176,7 +175,7 @@ def test_blocks_that_reach_over_regions_are_computed_once(folder, cuts, region):
 @pytest.mark.parametrize("scale", [2, 2.6, 2.3456789])
 def test_the_network_sees_each_tile_once(tmp_path, monkeypatch, scale):
     """Whatever chunks the file has: of a factor that is no simple fraction, blocks are unequal."""
-    monkeypatch.setattr(_zarr_save, "REGION_BYTES", 0)
+    monkeypatch.setattr(_save, "REGION_BYTES", 0)
     monkeypatch.setattr(_blocks, "BLOCK", 24)
     seen = []
     network = Bicubic(3 if scale > 2 else 2)
@@ -308,7 +307,7 @@ def save_slowly(path, delay, progress=None):
     image = da.from_array(random_image((400, 300), np.uint16), chunks=(50, 300))
     slow = image.map_blocks(lambda block: time.sleep(delay) or block, meta=np.empty(0, np.uint16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_zarr_save, "REGION_BYTES", 0)
+        patch.setattr(_save, "REGION_BYTES", 0)
         write_ome_zarr(path, slow, key={"seed": 0}, levels=3, progress=progress)
 
 
@@ -336,4 +335,4 @@ def test_versions_are_stored_as_their_zarr_format(tmp_path):
     for version, zarr_format in (("0.4", 2), ("0.5", 3)):
         path = write_ome_zarr(tmp_path / "v.zarr", np.zeros((9, 9), np.uint8), version=version)
         assert zarr.open_group(path, mode="r").metadata.zarr_format == zarr_format
-        assert _zarr_layout.ZarrLayout((9, 9), "uint8", "YX").version == "0.5"
+        assert ZarrLayout((9, 9), "uint8", "YX").version == "0.5"
