@@ -1,4 +1,4 @@
-"""In napari: files open as layers at their place and size, and layers are saved so that they do again."""
+"""Files open in napari at their place and size, and saved layers open again where they were."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_napari_s_own_reader_rounds_float_pictures(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("path", ["a.txt", "https://x.org/a.png", ["a.png", "b.png"], "b.png.bak"])
-def test_what_is_not_ours_is_left_to_others(path):
+def test_other_paths_are_left_to_other_readers(path):
     assert get_reader(path) is None
     assert get_reader("A.PNG") is not None
     assert get_reader("folder/x.ome.zarr/") is not None
@@ -97,7 +97,7 @@ def test_channels_open_as_layers_with_names_colors_and_limits(viewer, tmp_path):
     np.testing.assert_allclose(layers[0].colormap.colors[-1], (0, 0, 1, 1))
 
 
-def test_ome_zarr_opens_as_a_pyramid_at_its_place(viewer, tmp_path):
+def test_ome_zarr_opens_as_a_multiscale_layer_at_its_place(viewer, tmp_path):
     data = random_image((2, 40, 30), np.uint8)
     path = write_ome_zarr(
         tmp_path / "c.zarr", data, "CYX", levels=2,
@@ -120,7 +120,7 @@ def test_each_image_of_an_ome_file_becomes_a_layer(viewer, tmp_path):
     assert [layer.data.shape for layer in opened(viewer, path)] == [(8, 9), (5, 6)]
 
 
-def test_a_damaged_file_is_an_error_of_one_line_and_adds_nothing(viewer, tmp_path):
+def test_a_damaged_file_raises_one_line_and_adds_no_layer(viewer, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"text")
     with pytest.raises(FileReadError, match=r"bad.png: the content is not PNG"):
         opened(viewer, tmp_path / "bad.png")
@@ -152,7 +152,7 @@ def test_a_saved_layer_opens_where_it_was(viewer, tmp_path, suffix, rgb):
         np.testing.assert_allclose(again.colormap.colors[-1], (0, 1, 0, 1))
 
 
-def test_a_turned_layer_keeps_its_pixel_size_and_an_affine_shift_its_place(viewer, tmp_path):
+def test_rotation_is_dropped_and_an_affine_shift_is_kept(viewer, tmp_path):
     data = random_image((20, 30), np.uint8)
     turned = viewer.add_image(data, scale=(2, 3), translate=(5, 5), rotate=30)
     turned.save(str(tmp_path / "turned.ome.tif"), plugin="napari-sr")
@@ -164,7 +164,7 @@ def test_a_turned_layer_keeps_its_pixel_size_and_an_affine_shift_its_place(viewe
     assert read_image(tmp_path / "shifted.ome.tif").translation == (12, 13)
 
 
-def test_a_layer_that_does_not_fit_is_refused_and_nothing_is_written(viewer, tmp_path):
+def test_a_layer_that_the_format_cannot_hold_is_refused(viewer, tmp_path):
     layer = viewer.add_image(random_image((20, 30), np.float32))
     with pytest.raises(FileWriteError, match=r"save as \.tif"):
         layer.save(str(tmp_path / "x.png"), plugin="napari-sr")

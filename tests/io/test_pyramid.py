@@ -1,4 +1,4 @@
-"""A coarser pixel is the mean of its four, for every type and at every border."""
+"""A pixel of a coarser level is the mean of four, for every type and at every border."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_integers_are_rounded_means(shape, dtype):
 
 
 @given(shape=SIZES)
-def test_a_row_without_a_partner_stands_for_itself(shape):
+def test_an_unpaired_last_row_is_averaged_with_itself(shape):
     block = random_image(shape, np.int16)
     ours = downsample2(np.repeat(block[:, -1:], 1, axis=1))
     both = downsample2(np.repeat(block[:, -1:], 2, axis=1))
@@ -41,6 +41,6 @@ def test_nan_does_not_spread_and_infinity_stays():
     np.testing.assert_array_equal(downsample2(block.astype(np.float32)), np.float32(expected))
 
 
-def test_a_mask_keeps_what_covers_half():
+def test_a_mask_pixel_is_true_where_half_of_its_four_are():
     block = np.array([[1, 0, 1, 0], [0, 0, 0, 1]], bool)
     np.testing.assert_array_equal(downsample2(block), [[False, True]])

@@ -1,4 +1,4 @@
-"""How an image was made is in the file that holds it, and nothing else is taken for it."""
+"""The record of how an image was made is stored in its file, even if it is known only in the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MADE = {"model": "mspn", "scale": [2.0, 2.5], "sha256": {"x4": "0af…é"}, "ens
 
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.zarr"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
-def test_the_record_travels_with_the_image(tmp_path, name, dtype):
+def test_the_record_is_read_back(tmp_path, name, dtype):
     if name == "a.ome.tif" and dtype == np.uint64:
         pytest.skip("OME-TIFF has no 64-bit integers")
     image = random_image((6, 7), dtype)
@@ -30,7 +30,7 @@ def test_the_record_travels_with_the_image(tmp_path, name, dtype):
     assert "napari_sr" not in read_image(bare).metadata
 
 
-def test_what_json_cannot_hold_is_left_out():
+def test_a_record_that_json_cannot_hold_is_left_out():
     assert record_of({"napari_sr": {"array": np.zeros(3)}}) == {}
     assert record_of({"napari_sr": "text"}) == record_of({}) == {}
 
@@ -50,7 +50,9 @@ def counted(data, chunks):
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.zarr"])
 @pytest.mark.parametrize("small", [True, False], ids=["at once", "by blocks"])
 @pytest.mark.parametrize("axes", ["ZYX", "QYX"], ids=["OME", "plain"])
-def test_a_record_may_be_known_only_when_all_pixels_are(tmp_path, monkeypatch, name, small, axes):
+def test_a_function_gives_the_record_when_all_pixels_are_written(
+    tmp_path, monkeypatch, name, small, axes
+):
     if axes == "QYX" and name != "a.tif":
         pytest.skip("only plain TIFF has other axes")
     if not small:
@@ -79,7 +81,7 @@ def test_a_record_may_be_known_only_when_all_pixels_are(tmp_path, monkeypatch, n
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.ome.tif", "a.zarr"])
-def test_a_late_record_may_be_empty(tmp_path, monkeypatch, name):
+def test_a_function_may_give_an_empty_record(tmp_path, monkeypatch, name):
     monkeypatch.setattr(_write, "LAZY_BYTES", 0)
     lazy, _ = counted(random_image((40, 30), np.uint16), (15, 30))
     path = write_image(tmp_path / name, lazy, record=dict)
@@ -97,7 +99,7 @@ def interrupted(path, lazy, **options):
         write_ome_zarr(path, lazy, progress=stop, **options)
 
 
-def test_another_record_does_not_keep_an_interrupted_run_from_being_resumed(tmp_path, monkeypatch):
+def test_resuming_does_not_depend_on_the_record(tmp_path, monkeypatch):
     monkeypatch.setattr(_save, "REGION_BYTES", 0)
     monkeypatch.setattr(_save, "THREADS", 1)
     path = tmp_path / "a.zarr"
@@ -110,7 +112,7 @@ def test_another_record_does_not_keep_an_interrupted_run_from_being_resumed(tmp_
     assert read_image(path).metadata["napari_sr"] == {"device": "cpu"}
 
 
-def test_a_count_of_the_last_run_alone_is_marked(tmp_path, monkeypatch):
+def test_a_record_of_a_resumed_run_is_marked(tmp_path, monkeypatch):
     """Nothing is known of the blocks that the interrupted run has computed."""
     monkeypatch.setattr(_save, "REGION_BYTES", 0)
     path = tmp_path / "a.zarr"

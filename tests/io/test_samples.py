@@ -1,4 +1,4 @@
-"""Sample images are real, free, and open without a network."""
+"""Sample images are real and free, and open without a network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def no_network(monkeypatch):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_samples_are_what_scikit_image_shows(name, no_network):
+def test_samples_equal_those_of_scikit_image(name, no_network):
     """scikit-image knows the checksum of each, and turns none."""
     image = sample_image(name)
     np.testing.assert_array_equal(image.data, getattr(skimage.data, name)())
@@ -31,7 +31,7 @@ def test_samples_are_what_scikit_image_shows(name, no_network):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_each_sample_says_where_it_is_from_and_what_is_allowed(name):
+def test_each_sample_has_a_source_and_a_license(name):
     address = SAMPLE_SCHEME + name
     (_, attributes, kind) = get_sample_reader(address)(address)[0]
     assert kind == "image"

@@ -1,4 +1,4 @@
-"""What is known of an image is in the TIFF for ImageJ, OME readers and tifffile to find."""
+"""Pixel size, position and channels in our TIFFs are found by ImageJ, OME readers and tifffile."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_imagej_finds_pixel_size_unit_and_hyperstack(folder, dtype, nm):
     assert read_image(path).channels == CHANNELS
 
 
-def test_ome_says_size_unit_name_color_and_place(folder):
+def test_ome_xml_has_size_unit_name_color_and_position(folder):
     path = write_image(
         folder / "place.ome.tif",
         random_image((2, 8, 9), np.int16),
@@ -98,7 +98,7 @@ def test_ome_says_size_unit_name_color_and_place(folder):
     assert [c.color for c in read.channels] == ["#0000ff", "#00ff00"]
 
 
-def test_the_place_in_the_world_survives_imagej(folder):
+def test_the_position_is_kept_in_imagej_s_tiff(folder):
     data = random_image((8, 9), np.uint16)
     path = write_image(
         folder / "p.tif",
@@ -117,7 +117,7 @@ def test_the_place_in_the_world_survives_imagej(folder):
 @pytest.mark.parametrize(
     ("dtype", "axes"), [("uint64", "ZYX"), ("int32", "QYX"), ("float32", "RYX")]
 )
-def test_what_no_dialect_holds_is_kept_by_our_own(folder, dtype, axes):
+def test_plain_tiff_keeps_what_no_other_dialect_holds(folder, dtype, axes):
     data = random_image((3, 8, 9), dtype)
     scale, units = (4, 0.25, 0.5), ("pixel", "micrometer", "micrometer")
     path = write_image(folder / "own.tif", data, axes, scale=scale, units=units)
@@ -152,7 +152,7 @@ def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, color):
         assert tif.pages.first.is_tiled
 
 
-def test_beyond_4_gib_it_is_bigtiff(tmp_path, monkeypatch):
+def test_files_beyond_4_gib_are_bigtiff(tmp_path, monkeypatch):
     monkeypatch.setattr(_write, "CLASSIC_BYTES", 1000)
     data = random_image((40, 50), np.uint16)
     path = write_image(tmp_path / "big.tif", data)

@@ -73,8 +73,8 @@ def write_ome_zarr(
         Names, colors and display ranges.
     metadata : mapping or callable, optional
         How the image was made, as JSON can hold it, stored in its attributes. A function is called once, without
-        arguments, when all pixels have been written; if a part of them was written by an interrupted run, of which it
-        cannot know, ``"resumed": True`` is added. By default the image's ``metadata["napari_sr"]``.
+        arguments, when all pixels have been written. In a resumed run it cannot know about the pixels of the
+        interrupted one; ``"resumed": True`` is then added. By default the image's ``metadata["napari_sr"]``.
     levels : int
         Resolution levels, each half the size of the one before along Y and X; 0 for as many as make the last one fit
         into a chunk.
