@@ -16,7 +16,8 @@ from napari_sr import load_model, upscale
 from napari_sr._dask import active_client
 from napari_sr.cli import _cluster
 from napari_sr.inference import _blocks, enlarge_lazily, plan_where_it_runs, row_blocks
-from napari_sr.io import _zarr_save, read_image, write_image, write_ome_zarr
+from napari_sr.io import read_image, write_image, write_ome_zarr
+from napari_sr.io.zarr import _save
 from tests.cli.conftest import colors, one_line
 
 distributed = pytest.importorskip("distributed")
@@ -47,7 +48,7 @@ def client(workers):
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(_blocks, "BLOCK", 48)
-    monkeypatch.setattr(_zarr_save, "REGION_BYTES", 1)
+    monkeypatch.setattr(_save, "REGION_BYTES", 1)
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_killed_worker_changes_nothing(expected, stored, client, tmp_path):
 
 @pytest.mark.parametrize("name", ["out.zarr", "out.tif", "out.png"])
 def test_the_program_runs_on_a_cluster(run, expected, stored, workers, tmp_path, name, monkeypatch):
-    monkeypatch.setattr("napari_sr.io._tiff_write.LAZY_BYTES", 0)
+    monkeypatch.setattr("napari_sr.io.tiff._write.LAZY_BYTES", 0)
     address = workers.scheduler_address
     target = tmp_path / name
     result = run("upscale", stored, "-o", target, "-m", MODEL, "--dask-scheduler", address)

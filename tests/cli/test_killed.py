@@ -11,8 +11,9 @@ import pytest
 
 from napari_sr._files import remove_stale_temporaries, temporary_path
 from napari_sr.inference import _blocks
-from napari_sr.io import OmeZarrWriter, _zarr_save, read_image, write_image
-from napari_sr.io._zarr_write import _mark
+from napari_sr.io import OmeZarrWriter, read_image, write_image
+from napari_sr.io.zarr import _save
+from napari_sr.io.zarr._writer import _mark_name
 from tests.cli.conftest import colors, files
 from tests.conftest import KILLED
 
@@ -22,9 +23,9 @@ import sys, time
 from napari_sr.cli import app
 from napari_sr.inference import _blocks
 from napari_sr.inference._step import Step
-from napari_sr.io import _zarr_save
+from napari_sr.io.zarr import _save
 
-_blocks.BLOCK, _zarr_save.REGION_BYTES = 32, 1
+_blocks.BLOCK, _save.REGION_BYTES = 32, 1
 plain = Step.enlarge
 Step.enlarge = lambda *args: time.sleep(0.3) or plain(*args)
 app(sys.argv[1:])
@@ -34,7 +35,7 @@ app(sys.argv[1:])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(_blocks, "BLOCK", 32)
-    monkeypatch.setattr(_zarr_save, "REGION_BYTES", 1)
+    monkeypatch.setattr(_save, "REGION_BYTES", 1)
 
 
 def killed(condition, *args):
@@ -59,7 +60,7 @@ def test_an_ome_zarr_is_gone_on_with(run, tmp_path):
 
         def write(writer, region, block, level=0):
             if writer.path == target and level == 0:  # no trial, no pyramid
-                made.append(_mark(0, region))
+                made.append(_mark_name(0, region))
             plain(writer, region, block, level)
 
         patch.setattr(OmeZarrWriter, "write", write)

@@ -8,7 +8,8 @@ import pytest
 
 from napari_sr.cli import _batch
 from napari_sr.inference import _blocks, upscale
-from napari_sr.io import _zarr_save, read_image, write_image
+from napari_sr.io import read_image, write_image
+from napari_sr.io.zarr import _save
 from tests.cli.conftest import colors, files
 
 BICUBIC = ("-m", "bicubic")
@@ -18,7 +19,7 @@ BICUBIC = ("-m", "bicubic")
 def small_blocks(monkeypatch):
     """Blocks of some pixels instead of some thousand, each written by itself."""
     monkeypatch.setattr(_blocks, "BLOCK", 24)
-    monkeypatch.setattr(_zarr_save, "REGION_BYTES", 1)
+    monkeypatch.setattr(_save, "REGION_BYTES", 1)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A folder for files, and images to put into them."""
+"""Test images, and a folder for files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    """One folder for all examples of a property; each file is replaced by the next example's."""
+    """One folder for all examples of a property; each example replaces the files of the one before."""
     return tmp_path_factory.mktemp("images")
 
 

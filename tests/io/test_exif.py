@@ -1,4 +1,4 @@
-"""Photographs stand upright, and their color profile is kept."""
+"""Photographs are turned upright, and their color profile is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from napari_sr.io import read_image, write_image
-from napari_sr.io._exif import upright
+from napari_sr.io._orientation import upright
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -19,7 +19,7 @@ def picture():
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_honoured_as_pillow_does(folder, format, orientation):
+def test_pictures_are_turned_as_pillow_turns_them(folder, format, orientation):
     exif = Image.Exif()
     exif[274] = orientation
     path = folder / f"camera.{format.lower()}"
@@ -47,7 +47,7 @@ def test_the_color_profile_is_read(folder, format):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".ome.tif"])
 @pytest.mark.parametrize("repeat", [1, 50])
-def test_the_color_profile_is_written_where_pillow_finds_it(folder, suffix, repeat):
+def test_pillow_finds_the_color_profile_that_was_written(folder, suffix, repeat):
     """Fifty profiles in a row are longer than one segment of a JPEG can be."""
     profile = PROFILE * repeat
     path = write_image(folder / f"p{suffix}", picture(), metadata={"icc_profile": profile})
@@ -56,7 +56,7 @@ def test_the_color_profile_is_written_where_pillow_finds_it(folder, suffix, repe
         assert image.size == (80, 48)
 
 
-def test_a_damaged_exif_block_turns_nothing(folder):
+def test_a_damaged_exif_block_is_ignored(folder):
     path = folder / "exif.jpg"
     Image.fromarray(picture()).save(path, exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
     assert read_image(path).shape == (48, 80, 3)

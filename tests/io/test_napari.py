@@ -1,7 +1,9 @@
-"""In napari: files open as layers at their place and size, and layers are saved so that they do again."""
+"""Files open in napari at their place and size, and saved layers open again where they were."""
 
 from __future__ import annotations
 
+import cv2
+import imageio.v3
 import numpy as np
 import pytest
 import tifffile
@@ -9,7 +11,14 @@ from napari.components import ViewerModel
 from npe2 import PluginManifest
 
 from napari_sr.errors import FileReadError, FileWriteError
-from napari_sr.io import READABLE_SUFFIXES, Channel, read_image, write_image, write_ome_zarr
+from napari_sr.io import (
+    READABLE_SUFFIXES,
+    Channel,
+    read_image,
+    read_layers,
+    write_image,
+    write_ome_zarr,
+)
 from napari_sr.io._napari import get_reader
 
 from .conftest import random_image
@@ -24,17 +33,39 @@ def viewer(npe2pm):
 
 
 def opened(viewer, path):
-    return viewer.open(str(path), plugin="napari-sr")
+    """The layers of a file, added as by napari's reader or by the command in the File menu."""
+    if str(path).endswith(".zarr"):
+        return viewer.open(str(path), plugin="napari-sr")
+    added = []
+    for data, attributes, _ in read_layers(str(path)):
+        layers = viewer.add_image(data, **attributes)
+        added += layers if isinstance(layers, list) else [layers]
+    return added
 
 
-def test_the_manifest_promises_what_is_read():
-    manifest = PluginManifest.from_distribution("napari-sr")
-    patterns = {p for r in manifest.contributions.readers for p in r.filename_patterns}
-    assert patterns == {f"*{suffix}" for suffix in READABLE_SUFFIXES}
+def test_napari_asks_for_a_reader_only_where_its_own_shows_images_wrongly(npe2pm, tmp_path):
+    npe2pm.register(PluginManifest.from_distribution("napari-sr"))
+    claimed = [
+        suffix
+        for suffix in READABLE_SUFFIXES
+        if list(npe2pm.iter_compatible_readers([f"image{suffix}"]))
+    ]
+    assert claimed == [".hdr", ".pfm", ".zarr"]
+    assert list(npe2pm.iter_compatible_readers([str(tmp_path)]))
+
+
+@pytest.mark.parametrize("suffix", [".hdr", ".pfm"])
+def test_napari_s_own_reader_rounds_float_pictures(tmp_path, suffix):
+    """The reason why these two are claimed; once it fails, they need not be any more."""
+    image = np.full((8, 9, 3), 0.25, np.float32)
+    path = tmp_path / f"float{suffix}"
+    path.write_bytes(cv2.imencode(suffix, image)[1].tobytes())
+    np.testing.assert_allclose(read_image(path).data, image)
+    assert not np.allclose(imageio.v3.imread(path), image)
 
 
 @pytest.mark.parametrize("path", ["a.txt", "https://x.org/a.png", ["a.png", "b.png"], "b.png.bak"])
-def test_what_is_not_ours_is_left_to_others(path):
+def test_other_paths_are_left_to_other_readers(path):
     assert get_reader(path) is None
     assert get_reader("A.PNG") is not None
     assert get_reader("folder/x.ome.zarr/") is not None
@@ -66,7 +97,7 @@ def test_channels_open_as_layers_with_names_colors_and_limits(viewer, tmp_path):
     np.testing.assert_allclose(layers[0].colormap.colors[-1], (0, 0, 1, 1))
 
 
-def test_ome_zarr_opens_as_a_pyramid_at_its_place(viewer, tmp_path):
+def test_ome_zarr_opens_as_a_multiscale_layer_at_its_place(viewer, tmp_path):
     data = random_image((2, 40, 30), np.uint8)
     path = write_ome_zarr(
         tmp_path / "c.zarr", data, "CYX", levels=2,
@@ -89,7 +120,7 @@ def test_each_image_of_an_ome_file_becomes_a_layer(viewer, tmp_path):
     assert [layer.data.shape for layer in opened(viewer, path)] == [(8, 9), (5, 6)]
 
 
-def test_a_damaged_file_is_an_error_of_one_line_and_adds_nothing(viewer, tmp_path):
+def test_a_damaged_file_raises_one_line_and_adds_no_layer(viewer, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"text")
     with pytest.raises(FileReadError, match=r"bad.png: the content is not PNG"):
         opened(viewer, tmp_path / "bad.png")
@@ -121,7 +152,7 @@ def test_a_saved_layer_opens_where_it_was(viewer, tmp_path, suffix, rgb):
         np.testing.assert_allclose(again.colormap.colors[-1], (0, 1, 0, 1))
 
 
-def test_a_turned_layer_keeps_its_pixel_size_and_an_affine_shift_its_place(viewer, tmp_path):
+def test_rotation_is_dropped_and_an_affine_shift_is_kept(viewer, tmp_path):
     data = random_image((20, 30), np.uint8)
     turned = viewer.add_image(data, scale=(2, 3), translate=(5, 5), rotate=30)
     turned.save(str(tmp_path / "turned.ome.tif"), plugin="napari-sr")
@@ -133,7 +164,7 @@ def test_a_turned_layer_keeps_its_pixel_size_and_an_affine_shift_its_place(viewe
     assert read_image(tmp_path / "shifted.ome.tif").translation == (12, 13)
 
 
-def test_a_layer_that_does_not_fit_is_refused_and_nothing_is_written(viewer, tmp_path):
+def test_a_layer_that_the_format_cannot_hold_is_refused(viewer, tmp_path):
     layer = viewer.add_image(random_image((20, 30), np.float32))
     with pytest.raises(FileWriteError, match=r"save as \.tif"):
         layer.save(str(tmp_path / "x.png"), plugin="napari-sr")

@@ -1,4 +1,4 @@
-"""A coarser pixel is the mean of its four, for every type and at every border."""
+"""A pixel of a coarser level is the mean of four, for every type and at every border."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage.measure import block_reduce
 
-from napari_sr.io._pyramid import halved
+from napari_sr.io.zarr._pyramid import downsample2
 
 from .conftest import random_image
 
@@ -19,7 +19,7 @@ INTEGERS = st.sampled_from([np.uint8, np.int8, np.uint16, np.int32, np.uint64, n
 def test_integers_are_rounded_means(shape, dtype):
     block = random_image(shape, dtype)
     even = block[:, : shape[1] // 2 * 2, : shape[2] // 2 * 2]
-    ours = halved(block)
+    ours = downsample2(block)
     assert ours.dtype == dtype
     assert ours.shape == (shape[0], -(-shape[1] // 2), -(-shape[2] // 2))
     exact = block_reduce(even.astype(object), (1, 2, 2), np.sum)
@@ -28,19 +28,19 @@ def test_integers_are_rounded_means(shape, dtype):
 
 
 @given(shape=SIZES)
-def test_a_row_without_a_partner_stands_for_itself(shape):
+def test_an_unpaired_last_row_is_averaged_with_itself(shape):
     block = random_image(shape, np.int16)
-    ours = halved(np.repeat(block[:, -1:], 1, axis=1))
-    both = halved(np.repeat(block[:, -1:], 2, axis=1))
+    ours = downsample2(np.repeat(block[:, -1:], 1, axis=1))
+    both = downsample2(np.repeat(block[:, -1:], 2, axis=1))
     np.testing.assert_array_equal(ours, both)
 
 
 def test_nan_does_not_spread_and_infinity_stays():
     block = np.array([[1, np.nan, np.nan, np.nan], [3, 5, np.nan, np.nan], [np.inf, 1, 2, 4]])
     expected = [[3, np.nan], [np.inf, 3]]
-    np.testing.assert_array_equal(halved(block.astype(np.float32)), np.float32(expected))
+    np.testing.assert_array_equal(downsample2(block.astype(np.float32)), np.float32(expected))
 
 
-def test_a_mask_keeps_what_covers_half():
+def test_a_mask_pixel_is_true_where_half_of_its_four_are():
     block = np.array([[1, 0, 1, 0], [0, 0, 0, 1]], bool)
-    np.testing.assert_array_equal(halved(block), [[False, True]])
+    np.testing.assert_array_equal(downsample2(block), [[False, True]])

@@ -1,4 +1,4 @@
-"""TIFFs of other programs come in with their axes, pixel size, colors and values."""
+"""TIFFs of other programs are read with their axes, pixel size, colors and values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_sr.errors import FileReadError
 from napari_sr.io import read_image
-from napari_sr.io._tiff_lazy import BLOCK_BYTES, TiffBlocks
+from napari_sr.io.tiff._lazy import BLOCK_BYTES, TiffBlocks
 
 from .conftest import random_image
 
@@ -54,7 +54,7 @@ def test_imagej_units_are_understood(folder, spelling, unit):
         ("NONE", 2, None),
     ],
 )
-def test_resolution_tags_count_where_they_measure_the_specimen(folder, unit, resolution, um):
+def test_resolution_tags_are_ignored_unless_they_measure_the_specimen(folder, unit, resolution, um):
     image = random_image((8, 9), np.uint8)
     path = written(
         folder, image, photometric="minisblack", resolution=(resolution,) * 2, resolutionunit=unit
@@ -114,7 +114,7 @@ def test_color_samples_come_last_however_they_are_stored(folder, planar, samples
     np.testing.assert_array_equal(read.data, image)
 
 
-def test_samples_that_are_no_colors_are_channels(folder):
+def test_samples_other_than_colors_are_channels(folder):
     image = random_image((8, 9, 3), np.uint16)
     path = written(folder, image, photometric="minisblack", planarconfig="contig")
     read = read_image(path)
@@ -125,14 +125,14 @@ def test_samples_that_are_no_colors_are_channels(folder):
     assert read_image(path).axes == "YXC"
 
 
-def test_a_palette_is_shown_and_white_may_be_zero(folder):
+def test_palettes_and_white_is_zero_are_converted(folder):
     image = Image.fromarray(random_image((8, 9, 3), np.uint8)).quantize(16)
     image.save(folder / "palette.tif")
     expected = np.asarray(image.convert("RGB"))
     np.testing.assert_array_equal(read_image(folder / "palette.tif").data, expected)
-    grey = random_image((8, 9), np.uint8)
-    path = written(folder, 255 - grey, photometric="miniswhite")
-    np.testing.assert_array_equal(read_image(path).data, grey)
+    gray = random_image((8, 9), np.uint8)
+    path = written(folder, 255 - gray, photometric="miniswhite")
+    np.testing.assert_array_equal(read_image(path).data, gray)
 
 
 def test_an_imagej_lookup_table_changes_no_intensity(folder):
@@ -163,8 +163,8 @@ def test_lazy_and_eager_reading_agree(folder, shape, layout, dtype):
     np.testing.assert_array_equal(lazy.data[-1, 5:9, ::3].compute(), eager.data[-1, 5:9, ::3])
 
 
-def test_a_large_file_is_lazy_by_itself(folder, monkeypatch):
-    monkeypatch.setattr("napari_sr.io._tiff.LAZY_ABOVE", 1000)
+def test_large_files_are_lazy_by_default(folder, monkeypatch):
+    monkeypatch.setattr("napari_sr.io.tiff._read.LAZY_ABOVE", 1000)
     path = written(folder, random_image((40, 50), np.uint8), photometric="minisblack")
     assert isinstance(read_image(path).data, da.Array)
 
@@ -178,7 +178,7 @@ def test_blocks_are_of_moderate_size_and_whole_tiles(folder):
     assert all(n % 256 == 0 for n in lazy.chunksize[1:2])
 
 
-def test_a_lazy_file_can_be_sent_to_another_process_and_is_closed_in_the_end(folder):
+def test_a_lazy_file_can_be_pickled_and_is_closed_when_unused(folder):
     data = random_image((40, 50), np.uint8)
     path = written(folder, data, photometric="minisblack", tile=(16, 16))
     sent = pickle.loads(pickle.dumps(TiffBlocks(path)))

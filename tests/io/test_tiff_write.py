@@ -1,4 +1,4 @@
-"""What is known of an image is in the TIFF for ImageJ, OME readers and tifffile to find."""
+"""Pixel size, position and channels in our TIFFs are found by ImageJ, OME readers and tifffile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_sr.io import Channel, _tiff_write, read_image, write_image
+from napari_sr.io import Channel, read_image, write_image
+from napari_sr.io.tiff import _write
 
 from .conftest import random_image
 
@@ -72,7 +73,7 @@ def test_imagej_finds_pixel_size_unit_and_hyperstack(folder, dtype, nm):
     assert read_image(path).channels == CHANNELS
 
 
-def test_ome_says_size_unit_name_color_and_place(folder):
+def test_ome_xml_has_size_unit_name_color_and_position(folder):
     path = write_image(
         folder / "place.ome.tif",
         random_image((2, 8, 9), np.int16),
@@ -97,7 +98,7 @@ def test_ome_says_size_unit_name_color_and_place(folder):
     assert [c.color for c in read.channels] == ["#0000ff", "#00ff00"]
 
 
-def test_the_place_in_the_world_survives_imagej(folder):
+def test_the_position_is_kept_in_imagej_s_tiff(folder):
     data = random_image((8, 9), np.uint16)
     path = write_image(
         folder / "p.tif",
@@ -116,7 +117,7 @@ def test_the_place_in_the_world_survives_imagej(folder):
 @pytest.mark.parametrize(
     ("dtype", "axes"), [("uint64", "ZYX"), ("int32", "QYX"), ("float32", "RYX")]
 )
-def test_what_no_dialect_holds_is_kept_by_our_own(folder, dtype, axes):
+def test_plain_tiff_keeps_what_no_other_dialect_holds(folder, dtype, axes):
     data = random_image((3, 8, 9), dtype)
     scale, units = (4, 0.25, 0.5), ("pixel", "micrometer", "micrometer")
     path = write_image(folder / "own.tif", data, axes, scale=scale, units=units)
@@ -141,8 +142,8 @@ def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, color):
     blocks = da.from_array(data, chunks=(1, chunk, -1, -1)[: data.ndim])
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tiff_write, "LAZY_BYTES", 0)
-        patch.setattr(_tiff_write, "TILE", 32)
+        patch.setattr(_write, "LAZY_BYTES", 0)
+        patch.setattr(_write, "TILE", 32)
         path = write_image(folder / "lazy.tif", lazy, "ZYXS" if color else "ZYX")
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(tifffile.imread(path).reshape(data.shape), data)
@@ -151,8 +152,8 @@ def test_a_lazy_array_is_written_block_by_block(folder, shape, chunk, color):
         assert tif.pages.first.is_tiled
 
 
-def test_beyond_4_gib_it_is_bigtiff(tmp_path, monkeypatch):
-    monkeypatch.setattr(_tiff_write, "CLASSIC_BYTES", 1000)
+def test_files_beyond_4_gib_are_bigtiff(tmp_path, monkeypatch):
+    monkeypatch.setattr(_write, "CLASSIC_BYTES", 1000)
     data = random_image((40, 50), np.uint16)
     path = write_image(tmp_path / "big.tif", data)
     with tifffile.TiffFile(path) as tif:

@@ -1,4 +1,4 @@
-"""Writing keeps every pixel or says what would; a target is replaced whole or not touched."""
+"""Every pixel value is kept, or the file is refused; a target is replaced completely or left alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOSSLESS = st.sampled_from([".png", ".tif", ".ome.tif"])
 @settings(max_examples=40, deadline=None)
 def test_others_read_the_pixels_that_were_written(folder, image, suffix):
     path = write_image(folder / f"out{suffix}", image, "YX" if image.ndim == 2 else "YXS")
-    if suffix == ".png":  # of which Pillow, and so scikit-image, reads 8 bits only
+    if suffix == ".png":  # Pillow, and so scikit-image, reads no more than 8 bits of colors
         bgr = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         theirs = bgr if image.ndim == 2 else bgr[..., [2, 1, 0, 3][: image.shape[2]]]
     else:
@@ -44,7 +44,7 @@ def test_webp_is_lossless_unless_a_quality_is_given(folder, image):
     np.testing.assert_array_equal(kept[..., : image.shape[2]], image)
 
 
-def test_quality_decides_the_size_of_a_file(folder):
+def test_higher_quality_makes_larger_files(folder):
     image = random_image((80, 80, 3), np.uint8)
     for suffix in (".jpg", ".webp"):
         sizes = [
@@ -80,7 +80,7 @@ def test_a_mask_is_written_as_black_and_white(folder):
         (".ome.tif", np.int64, ".tif"),
     ],
 )
-def test_a_type_that_does_not_fit_is_refused_with_one_that_does(tmp_path, suffix, dtype, use):
+def test_a_format_without_the_dtype_is_refused_and_another_one_named(tmp_path, suffix, dtype, use):
     image = np.ones((4, 5), dtype)
     with pytest.raises(FileWriteError, match=f"save as {use}") as caught:
         write_image(tmp_path / f"out{suffix}", image)
@@ -103,14 +103,14 @@ def test_a_type_that_does_not_fit_is_refused_with_one_that_does(tmp_path, suffix
         ("many.zarr", (2, 2, 2, 4, 5), "QTZYX", "OME-Zarr holds axes"),
     ],
 )
-def test_what_a_format_cannot_hold_is_said(tmp_path, name, shape, axes, says):
+def test_the_error_says_what_a_format_cannot_hold(tmp_path, name, shape, axes, says):
     with pytest.raises(FileWriteError, match=says) as caught:
         write_image(tmp_path / name, np.zeros(shape, np.uint8), axes)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_opaque_alpha_and_axes_of_length_one_are_no_obstacle(folder):
+def test_opaque_alpha_and_axes_of_length_one_are_dropped(folder):
     image = random_image((1, 6, 7, 4), np.uint8)
     image[..., 3] = 255
     assert read_image(write_image(folder / "a.jpg", image, "TYXS")).shape == (6, 7, 3)
@@ -127,7 +127,7 @@ def failing_replace(*_):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".ome.tif"])
-def test_a_failure_leaves_what_stood_there(tmp_path, monkeypatch, suffix):
+def test_a_failure_leaves_the_old_file(tmp_path, monkeypatch, suffix):
     path = write_image(tmp_path / f"keep{suffix}", np.zeros((5, 5), np.uint8))
     before = path.read_bytes()
     monkeypatch.setattr(_files.os, "replace", failing_replace)
@@ -138,7 +138,7 @@ def test_a_failure_leaves_what_stood_there(tmp_path, monkeypatch, suffix):
 
 
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
-def test_a_missing_folder_is_said(tmp_path, suffix):
+def test_the_error_names_a_missing_folder(tmp_path, suffix):
     with pytest.raises(FileWriteError, match="does not exist"):
         write_image(tmp_path / "nowhere" / f"x{suffix}", np.zeros((5, 5), np.uint8))
     assert list(tmp_path.iterdir()) == []
@@ -146,14 +146,14 @@ def test_a_missing_folder_is_said(tmp_path, suffix):
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder closed even to root")
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
-def test_an_unwritable_folder_is_said(suffix):
+def test_the_error_names_an_unwritable_target(suffix):
     with pytest.raises(FileWriteError, match=r"/proc/self/x.* cannot be written"):
         write_image(Path("/proc/self") / f"x{suffix}", np.zeros((5, 5), np.uint8))
 
 
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
-def test_a_path_through_a_file_is_said(tmp_path, suffix):
-    """Holds for root as well, whom no permission stops."""
+def test_a_file_cannot_be_a_folder(tmp_path, suffix):
+    """An obstacle for root, too, whom permissions do not stop."""
     (tmp_path / "file").touch()
     with pytest.raises(FileWriteError):
         write_image(tmp_path / "file" / f"x{suffix}", np.zeros((5, 5), np.uint8))

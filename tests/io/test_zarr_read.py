@@ -1,4 +1,4 @@
-"""OME-Zarr of other programs comes in lazily, with axes, pixel size and channels; all else is named."""
+"""OME-Zarr of other programs is read lazily with axes, pixel size and channels; anything else is refused by name."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def image_group(path, data, multiscale, **attributes):
 
 
 @pytest.mark.parametrize("fmt", [FormatV04(), FormatV05()], ids=["0.4", "0.5"])
-def test_what_ome_zarr_writes_is_read(tmp_path, fmt):
+def test_images_written_by_ome_zarr_are_read(tmp_path, fmt):
     data = random_image((2, 3, 60, 50), np.uint16)
     write_theirs(
         da.from_array(data, chunks=32), str(tmp_path / "theirs.zarr"), axes=AXES, fmt=fmt,
@@ -52,7 +52,7 @@ def test_what_ome_zarr_writes_is_read(tmp_path, fmt):
     assert [level.shape for level in read.levels] == [(2, 3, 30, 25)]
 
 
-def test_transforms_apply_in_order_and_the_whole_images_own_last(tmp_path):
+def test_transforms_are_applied_in_order_and_the_image_s_own_last(tmp_path):
     path = image_group(
         tmp_path / "moved.zarr",
         random_image((1, 1, 6, 5), np.uint8),
@@ -121,7 +121,7 @@ def test_a_conversion_of_bioformats2raw_gives_its_first_image(tmp_path):
         ({"multiscales": [{"axes": ["z", "x"], "datasets": [{"path": "full"}]}]}, "do not name y"),
     ],
 )
-def test_what_is_no_image_is_named(tmp_path, attributes, says):
+def test_groups_that_are_not_images_are_refused_by_name(tmp_path, attributes, says):
     group = zarr.open_group(tmp_path / "x.zarr", mode="w", zarr_format=2, attributes=attributes)
     group.create_array("full", data=np.zeros((6, 5), np.uint8))
     with pytest.raises(FileReadError, match=says) as caught:

@@ -1,4 +1,4 @@
-"""OME-Zarr is valid, at the right place at every level, and survives being killed."""
+"""Written OME-Zarr is valid, lies at the right place at every level, and survives a killed process."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ from napari_sr.io import (
     Channel,
     OmeZarrWriter,
     ZarrLayout,
-    _zarr_layout,
-    _zarr_save,
     read_ome_zarr,
     write_ome_zarr,
 )
+from napari_sr.io.zarr import _save
 from napari_sr.models import Checkpoint, Model, ModelCard
 from tests.conftest import KILLED
 
@@ -88,7 +87,7 @@ def test_the_official_reader_and_validator_agree(folder, stack, version, lazy):
     version=VERSIONS,
 )
 @settings(max_examples=12, deadline=None)
-def test_every_level_lies_where_the_image_lies(folder, shape, scale, translation, version):
+def test_every_level_lies_at_the_same_place(folder, shape, scale, translation, version):
     """A plane in world coordinates is the same plane at every level, at whole blocks."""
     path = folder / "ramp.zarr"
     y, x = (t + s * np.arange(n) for t, s, n in zip(translation, scale, shape, strict=True))
@@ -112,7 +111,7 @@ def test_every_level_lies_where_the_image_lies(folder, shape, scale, translation
         assert data.shape == tuple(-(-n // 2**level) for n in shape)
 
 
-def test_a_layout_has_levels_until_one_chunk_holds_the_picture():
+def test_the_coarsest_level_fits_into_one_chunk():
     for size, levels in [(1, 1), (1024, 1), (1025, 2), (2048, 2), (2049, 3), (40000, 7)]:
         layout = ZarrLayout((2, size, 7), "uint8", "ZYX")
         assert layout.levels == levels
@@ -131,7 +130,7 @@ def test_regions_tile_every_level():
 
 
 def test_regions_must_be_whole_chunks():
-    with pytest.raises(FileWriteError, match="no multiples"):
+    with pytest.raises(FileWriteError, match="not multiples"):
         ZarrLayout((9, 9), "uint8", "YX", chunks=(4, 4), region=(4, 6))
 
 
@@ -147,7 +146,7 @@ def test_each_lazy_block_is_computed_once(folder, chunks, region, version):
     blocks = da.from_array(data, chunks=(1, *chunks))
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_zarr_save, "REGION_BYTES", region)
+        patch.setattr(_save, "REGION_BYTES", region)
         path = write_ome_zarr(folder / "lazy.zarr", lazy, "ZYX", version=version)
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), data)
@@ -161,13 +160,13 @@ def cuts_of(length):
 
 @given(cuts=st.tuples(cuts_of(61), cuts_of(47)), region=st.sampled_from([0, 900, 2**20]))
 @settings(max_examples=12, deadline=None)
-def test_blocks_that_reach_over_regions_are_computed_once(folder, cuts, region):
+def test_each_block_is_computed_once_even_if_several_regions_need_it(folder, cuts, region):
     data = random_image((2, 61, 47), np.uint8)
     computed = []
     blocks = da.from_array(data, chunks=((1, 1), *cuts))
     lazy = blocks.map_blocks(lambda b: computed.append(1) or b, dtype=data.dtype, meta=data[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_zarr_save, "REGION_BYTES", region)
+        patch.setattr(_save, "REGION_BYTES", region)
         path = write_ome_zarr(folder / "uneven.zarr", lazy, "ZYX")
     assert len(computed) == lazy.npartitions
     np.testing.assert_array_equal(read_ome_zarr(path).data.compute(), data)
@@ -176,7 +175,7 @@ def test_blocks_that_reach_over_regions_are_computed_once(folder, cuts, region):
 @pytest.mark.parametrize("scale", [2, 2.6, 2.3456789])
 def test_the_network_sees_each_tile_once(tmp_path, monkeypatch, scale):
     """Whatever chunks the file has: of a factor that is no simple fraction, blocks are unequal."""
-    monkeypatch.setattr(_zarr_save, "REGION_BYTES", 0)
+    monkeypatch.setattr(_save, "REGION_BYTES", 0)
     monkeypatch.setattr(_blocks, "BLOCK", 24)
     seen = []
     network = Bicubic(3 if scale > 2 else 2)
@@ -202,13 +201,13 @@ def test_the_network_sees_each_tile_once(tmp_path, monkeypatch, scale):
 
 @given(version=VERSIONS, alpha=st.booleans())
 @settings(max_examples=6, deadline=None)
-def test_color_pictures_come_back_as_such(folder, version, alpha):
+def test_color_pictures_are_read_back_in_color(folder, version, alpha):
     data = random_image((20, 30, 4 if alpha else 3), np.uint8)
     path = write_ome_zarr(folder / "rgb.zarr", data, scale=(2, 3, 1), version=version)
     read = read_ome_zarr(path)
     assert (read.axes, read.scale) == ("YXS", (2, 3, 1))
     np.testing.assert_array_equal(read.data.compute(), data)
-    node = theirs(path)  # to whom samples are channels, red, green and blue
+    node = theirs(path)  # in which samples are channels
     assert [a["name"] for a in node.metadata["axes"]] == ["c", "y", "x"]
     assert node.metadata["channel_names"][:3] == ["Red", "Green", "Blue"]
 
@@ -244,7 +243,7 @@ def test_an_interrupted_run_is_resumed(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["key", "layout"])
-def test_another_job_does_not_continue_the_first_ones_pixels(tmp_path, other):
+def test_another_job_starts_again(tmp_path, other):
     data = random_image((60, 50), np.uint16)
     first = OmeZarrWriter(tmp_path / "x.zarr", layout_of(data), key={"model": "a"})
     first.write(first.pending()[0], data[first.pending()[0]])
@@ -264,7 +263,7 @@ def test_a_block_that_does_not_fit_is_refused(tmp_path):
     assert region in writer.pending()
 
 
-def test_a_writer_can_be_sent_to_another_process(tmp_path):
+def test_a_writer_can_be_pickled(tmp_path):
     data = random_image((60, 50), np.uint16)
     writer = OmeZarrWriter(tmp_path / "x.zarr", layout_of(data))
     sent = pickle.loads(pickle.dumps(writer))
@@ -277,7 +276,7 @@ def test_a_writer_can_be_sent_to_another_process(tmp_path):
         pickle.loads(late)
 
 
-def test_what_stood_there_stays_until_the_new_one_is_whole(tmp_path):
+def test_the_old_image_stays_until_the_new_one_is_complete(tmp_path):
     path = write_ome_zarr(tmp_path / "x.zarr", np.full((20, 20), 1, np.uint8))
     data = random_image((60, 50), np.uint16)
     writer = OmeZarrWriter(path, layout_of(data))
@@ -308,11 +307,11 @@ def save_slowly(path, delay, progress=None):
     image = da.from_array(random_image((400, 300), np.uint16), chunks=(50, 300))
     slow = image.map_blocks(lambda block: time.sleep(delay) or block, meta=np.empty(0, np.uint16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_zarr_save, "REGION_BYTES", 0)
+        patch.setattr(_save, "REGION_BYTES", 0)
         write_ome_zarr(path, slow, key={"seed": 0}, levels=3, progress=progress)
 
 
-def test_a_killed_process_is_resumed_to_an_equal_result(tmp_path):
+def test_a_resumed_run_gives_the_same_result_as_an_uninterrupted_one(tmp_path):
     path = tmp_path / "killed.zarr"
     command = [sys.executable, "-c", SLOW_JOB, str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -336,4 +335,4 @@ def test_versions_are_stored_as_their_zarr_format(tmp_path):
     for version, zarr_format in (("0.4", 2), ("0.5", 3)):
         path = write_ome_zarr(tmp_path / "v.zarr", np.zeros((9, 9), np.uint8), version=version)
         assert zarr.open_group(path, mode="r").metadata.zarr_format == zarr_format
-        assert _zarr_layout.ZarrLayout((9, 9), "uint8", "YX").version == "0.5"
+        assert ZarrLayout((9, 9), "uint8", "YX").version == "0.5"

@@ -1,16 +1,14 @@
-"""Files in and out: arrays with their axes, pixel size and units. Layers are made from them."""
+"""Files: images are read and written with their axes, pixel size, position, units and channels."""
 
 from napari_sr.imaging import Channel, SpatialImage
+from napari_sr.io._napari import read_layers
 from napari_sr.io._read import READABLE_SUFFIXES, read_image
 from napari_sr.io._samples import SAMPLES, Sample, sample_image
 from napari_sr.io._write import WRITABLE_SUFFIXES, write_image
-from napari_sr.io._zarr_layout import ZarrLayout
-from napari_sr.io._zarr_read import read_ome_zarr
-from napari_sr.io._zarr_save import write_ome_zarr
-from napari_sr.io._zarr_write import OmeZarrWriter
+from napari_sr.io.zarr import OmeZarrWriter, ZarrLayout, read_ome_zarr, write_ome_zarr
 
 ImageFile = SpatialImage
-"""The name of `SpatialImage` before it was shared by all rooms."""
+"""An image as `read_image` gives it."""
 
 __all__ = [
     "READABLE_SUFFIXES",
@@ -23,6 +21,7 @@ __all__ = [
     "SpatialImage",
     "ZarrLayout",
     "read_image",
+    "read_layers",
     "read_ome_zarr",
     "sample_image",
     "write_image",

@@ -1,20 +1,23 @@
-"""Between image files and napari's layer tuples: names, scale, units, channels, colors."""
+"""Conversion between images and the layer tuples that napari's readers and writers exchange."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_sr.imaging import Channel, SpatialImage, default_axes
+from napari_sr.imaging import PIXEL, Channel, SpatialImage, axes_from_labels, default_axes
 from napari_sr.io._units import unit_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-LayerData = tuple[Any, dict[str, Any], str]
+    from numpy.typing import NDArray
 
-_LABELS = {"time": "T", "frame": "T", "depth": "Z", "channel": "C", "row": "Y", "column": "X"}
+__all__ = ["LayerData", "from_layer_data", "to_layer_data"]
+
+LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
+"""Data, attributes and type of a layer."""
 
 
 def to_layer_data(image: SpatialImage) -> LayerData:
@@ -23,13 +26,13 @@ def to_layer_data(image: SpatialImage) -> LayerData:
     Parameters
     ----------
     image : SpatialImage
-        As read.
+        As read from a file.
 
     Returns
     -------
     tuple of (data, attributes, "image")
-        Lazy where the image is; multiscale where the file has levels. Channels become layers of
-        their own (``channel_axis``), with their names, colors and contrast limits.
+        Lazy where the image is; multiscale where the file has levels. Channels become layers of their own
+        (``channel_axis``), with their names, colors and contrast limits.
     """
     levels = [image.data, *image.levels]
     kept = [i for i, axis in enumerate(image.axes) if axis not in "CS"]
@@ -53,31 +56,34 @@ def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpatialImage:
     Parameters
     ----------
     data : array or sequence of array
-        Of a multiscale layer the finest level is taken.
+        The finest level of a multiscale layer is taken.
     attributes : mapping
         As ``Layer.as_layer_data_tuple`` gives them.
 
     Returns
     -------
     SpatialImage
-        Scale, units and position are kept; a rotation, shear or general affine has no place in
-        image files, and then the position is left out too.
+        With scale, units and position; rotation, shear and a general affine make its ``linear`` part.
     """
     finest = data[0] if attributes.get("multiscale") else data
-    if not hasattr(finest, "transpose"):  # a zarr array, which is lazy but cannot be transposed
+    if not hasattr(finest, "transpose"):  # a Zarr array: lazy, but it cannot be transposed
         import dask.array as da
 
         finest = da.from_array(finest)
     rgb = bool(attributes.get("rgb"))
-    axes = _axes(finest.shape, attributes.get("axis_labels") or (), rgb)
     ndim = finest.ndim - rgb
+    axes = _axes(tuple(attributes.get("axis_labels") or ()), ndim, rgb)
     units = [unit_name(str(unit)) for unit in attributes.get("units") or ()]
+    translation, linear = _placement(attributes, ndim)
+    if linear is not None and rgb:
+        linear = np.block([[linear, np.zeros((ndim, 1))], [np.zeros((1, ndim)), np.eye(1)]])
     return SpatialImage(
         finest,
         axes,
         scale=_with_samples(attributes.get("scale"), 1.0, ndim, rgb),
-        translation=_with_samples(_position(attributes, ndim), 0.0, ndim, rgb),
-        units=_with_samples(units, "pixel", ndim, rgb),
+        translation=_with_samples(translation, 0.0, ndim, rgb),
+        units=_with_samples(units, PIXEL, ndim, rgb),
+        linear=linear,
         channels=() if rgb or "C" in axes else (_layer_channel(attributes),),
         name=str(attributes.get("name") or ""),
         metadata=dict(attributes.get("metadata") or {}),
@@ -92,12 +98,15 @@ def _channel_attributes(image: SpatialImage) -> dict[str, Any]:
     axis = image.axes.index("C")
     count = image.shape[axis]
     channels = image.channels if len(image.channels) == count else (Channel(),) * count
-    names = [c.name or f"channel {i}" for i, c in enumerate(channels)]
-    found: dict[str, Any] = {"channel_axis": axis, "name": [f"{image.name}: {n}" for n in names]}
-    if not image.rgb and all(c.color for c in channels):
-        found["colormap"] = [_colormap(c) for c in channels]
-    if not image.rgb and all(_limits(c) for c in channels):
-        found["contrast_limits"] = [_limits(c) for c in channels]
+    names = [channel.name or f"channel {i}" for i, channel in enumerate(channels)]
+    found: dict[str, Any] = {
+        "channel_axis": axis,
+        "name": [f"{image.name}: {name}" for name in names],
+    }
+    if not image.rgb and all(channel.color for channel in channels):
+        found["colormap"] = [_colormap(channel) for channel in channels]
+    if not image.rgb and all(_limits(channel) for channel in channels):
+        found["contrast_limits"] = [_limits(channel) for channel in channels]
     return found
 
 
@@ -110,27 +119,27 @@ def _limits(channel: Channel) -> tuple[float, float] | None:
     return window if window and window[0] < window[1] else None
 
 
-def _axes(shape: tuple[int, ...], labels: tuple[str, ...], rgb: bool) -> str:
-    """Letters from a layer's labels; by position where they say nothing or not enough."""
-    ndim = len(shape) - rgb
-    words = [str(label).strip().lower() for label in labels]
-    letters = [_LABELS.get(word.rstrip("s"), word.upper()) for word in words]
-    known = all(letter in tuple("TZCYX") for letter in letters) and len(set(letters)) == ndim
-    if not known or not {"Y", "X"} <= set(letters):
-        letters = list(default_axes((1,) * ndim))
-    return "".join(letters) + "S" * rgb
+def _axes(labels: Sequence[str], ndim: int, rgb: bool) -> str:
+    """Axis letters from a layer's labels, or by position where napari numbered the axes (``-3``, ``-2``, ``-1``)."""
+    numbered = all(label.lstrip("-").isdigit() for label in labels)
+    if len(labels) != ndim or numbered:
+        return default_axes((1,) * ndim) + "S" * rgb
+    return axes_from_labels(labels, rgb=rgb)
 
 
-def _position(attributes: Mapping[str, Any], ndim: int) -> tuple[float, ...]:
-    """World position of the first pixel, if the layer's axes are those of the world."""
-    moved = np.asarray(attributes.get("translate", (0.0,) * ndim), float)
-    affine = np.asarray(attributes.get("affine", np.eye(ndim + 1)), float)
-    rotate = np.asarray(attributes.get("rotate", np.eye(ndim)), float)
-    shear = np.asarray(attributes.get("shear", 0.0), float)
-    straight = rotate.ndim == 2 and np.array_equal(rotate, np.eye(ndim)) and not shear.any()
-    if not straight or not np.array_equal(affine[:-1, :-1], np.eye(ndim)):
-        return (0.0,) * ndim
-    return tuple((moved + affine[:-1, -1]).tolist())
+def _placement(
+    attributes: Mapping[str, Any], ndim: int
+) -> tuple[tuple[float, ...], NDArray[np.float64] | None]:
+    """World position of the first pixel, and rotation · shear unless the layer's axes are those of the world."""
+    from napari.utils.transforms import Affine, CompositeAffine
+
+    given = {key: attributes[key] for key in ("translate", "rotate", "shear") if key in attributes}
+    own = CompositeAffine(ndim=ndim, **given)
+    affine = Affine(affine_matrix=np.asarray(attributes.get("affine", np.eye(ndim + 1)), float))
+    placed = affine.compose(own)
+    linear = np.asarray(placed.linear_matrix, float)
+    position = tuple(np.asarray(placed.translate, float).tolist())
+    return position, None if np.allclose(linear, np.eye(ndim), rtol=0, atol=1e-12) else linear
 
 
 def _with_samples(values: Any, default: Any, ndim: int, rgb: bool) -> tuple[Any, ...]:
@@ -142,12 +151,12 @@ def _layer_channel(attributes: Mapping[str, Any]) -> Channel:
     limits = attributes.get("contrast_limits")
     return Channel(
         attributes.get("name"),
-        _hex(attributes.get("colormap")),
+        _end_color(attributes.get("colormap")),
         (float(limits[0]), float(limits[1])) if limits is not None else None,
     )
 
 
-def _hex(colormap: Any) -> str | None:
+def _end_color(colormap: Any) -> str | None:
     """Color at the upper end of a colormap that runs straight from black; else None."""
     colors = colormap.get("colors") if isinstance(colormap, dict) else None
     if colors is None or len(colors) != 2 or np.any(np.asarray(colors[0])[:3]):

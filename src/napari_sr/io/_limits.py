@@ -1,17 +1,21 @@
-"""How much memory an image may take: asked before it is taken, since a small file can hold a bomb."""
+"""Memory that an image may take: checked before it is allocated, since a small file can announce a huge image."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
+from napari_sr._text import format_bytes
 from napari_sr.errors import FileReadError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["LAZY_ABOVE", "check_fits", "merge_chunks"]
+
 LAZY_ABOVE = 512 * 2**20
-"""Bytes above which a TIFF is read lazily, block by block."""
+"""Bytes above which a TIFF is read by blocks: an image of this size opens within a few seconds, and a machine has
+room for it and for its enlargement."""
 
 
 def check_fits(path: Path, shape: tuple[int, ...], nbytes: int, limit: int | None = None) -> None:
@@ -22,16 +26,16 @@ def check_fits(path: Path, shape: tuple[int, ...], nbytes: int, limit: int | Non
     path : Path
         For the message.
     shape : tuple of int
-        What the file announces, for the message.
+        As the file announces it, for the message.
     nbytes : int
         Bytes of the decoded image.
     limit : int, optional
-        Most bytes allowed; left out, half of the memory that is free now.
+        Most bytes allowed; by default half of the memory that is free now.
 
     Raises
     ------
     FileReadError
-        If it takes more, saying how much and what to do instead.
+        If it takes more. The message gives both sizes and a way out.
     """
     if limit is None:
         import psutil
@@ -40,16 +44,16 @@ def check_fits(path: Path, shape: tuple[int, ...], nbytes: int, limit: int | Non
     if nbytes > limit:
         size = " x ".join(map(str, shape))
         raise FileReadError(
-            f"{path.name}: {size} pixels would take {as_bytes(nbytes)}, more than the "
-            f"{as_bytes(limit)} that may be used; convert it to OME-Zarr or tiled TIFF, "
+            f"{path.name}: {size} pixels would take {format_bytes(nbytes)}, more than the "
+            f"{format_bytes(limit)} that may be used; convert it to OME-Zarr or tiled TIFF, "
             "which are read by blocks"
         )
 
 
-def gathered(
+def merge_chunks(
     shape: tuple[int, ...], chunks: tuple[int, ...], itemsize: int, limit: int
 ) -> tuple[int, ...]:
-    """Blocks of whole chunks, so that little work is not cut into too many pieces.
+    """Blocks of whole chunks, so that a small amount of work is not divided among too many tasks.
 
     Parameters
     ----------
@@ -63,7 +67,7 @@ def gathered(
     Returns
     -------
     tuple of int
-        Multiples of the chunks, or the whole axis, growing along the last axes first.
+        Multiples of the chunks, or the length of the axis; the last axes grow first.
     """
     block = list(chunks)
     for axis in reversed(range(len(shape))):
@@ -72,23 +76,3 @@ def gathered(
         if block[axis] < shape[axis]:
             break
     return tuple(block)
-
-
-def as_bytes(n: float) -> str:
-    """Write a number of bytes for people.
-
-    Parameters
-    ----------
-    n : float
-        Bytes.
-
-    Returns
-    -------
-    str
-        Such as ``"3.1 GiB"``.
-    """
-    units = ("bytes", "KiB", "MiB", "GiB")
-    power = 0
-    while n >= 1024 and power < 3:
-        n, power = n / 1024, power + 1
-    return f"{n:.0f} {units[power]}" if power == 0 or n >= 100 else f"{n:.1f} {units[power]}"

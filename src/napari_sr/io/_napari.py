@@ -1,9 +1,8 @@
-"""The functions that napari calls: read a path, write a layer, open a sample."""
+"""The functions that napari calls: read a path or a sample, write a layer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +14,27 @@ if TYPE_CHECKING:
 
     from napari_sr.io._layer_data import LayerData
 
+__all__ = ["SAMPLE_SCHEME", "get_reader", "get_sample_reader", "read_layers", "write_layer"]
+
+SAMPLE_SCHEME = "napari-sr://sample/"
+"""Precedes the id of a sample image in the manifest. napari opens samples that are addresses with a reader, so that one
+function serves them all; functions in a manifest take no arguments."""
+
 
 def get_reader(
     path: str | Sequence[str],
 ) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
-    """Tell napari whether, and with what, a path is read.
+    """Tell napari whether a path can be read, and by which function.
 
     Parameters
     ----------
     path : str or sequence of str
-        A file, an OME-Zarr folder, or several to be stacked, which is left to napari's own reader.
+        A file or an OME-Zarr folder. Several paths, which are to be stacked, are left to napari's own reader.
 
     Returns
     -------
     callable or None
-        `read_layers`, or None for what is not one of `READABLE_SUFFIXES`.
+        `read_layers`, or None for what has none of `READABLE_SUFFIXES`.
     """
     if not isinstance(path, str) or "://" in path:
         return None
@@ -47,7 +52,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     Returns
     -------
     list of tuple
-        One; of an OME-TIFF one for each of its images.
+        One; for an OME-TIFF one for each of its images.
 
     Raises
     ------
@@ -64,8 +69,34 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     return found
 
 
+def get_sample_reader(
+    path: str | Sequence[str],
+) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
+    """Tell napari that sample images can be read, and by which function.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        `SAMPLE_SCHEME` and a key of `napari_sr.io.SAMPLES`.
+
+    Returns
+    -------
+    callable or None
+        A function that reads the sample as one layer; None for other addresses.
+    """
+    if not isinstance(path, str) or not path.startswith(SAMPLE_SCHEME):
+        return None
+
+    def read_sample(path: str | Sequence[str]) -> list[LayerData]:
+        from napari_sr.io._samples import sample_image
+
+        return [to_layer_data(sample_image(str(path).removeprefix(SAMPLE_SCHEME)))]
+
+    return read_sample
+
+
 def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write one image layer; the suffix of the path says how.
+    """Write one image layer in the format that the suffix of the path names.
 
     Parameters
     ----------
@@ -89,36 +120,3 @@ def write_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     from napari_sr.io._write import write_image
 
     return [str(write_image(path, from_layer_data(data, attributes)))]
-
-
-def open_sample(name: str) -> list[LayerData]:
-    """Open a sample image.
-
-    Parameters
-    ----------
-    name : str
-        A key of `napari_sr.io.SAMPLES`.
-
-    Returns
-    -------
-    list of tuple
-        One layer.
-    """
-    from napari_sr.io._samples import sample_image
-
-    return [to_layer_data(sample_image(name))]
-
-
-# a manifest can name functions but not their arguments
-cell = partial(open_sample, "cell")
-immunohistochemistry = partial(open_sample, "immunohistochemistry")
-retina = partial(open_sample, "retina")
-microaneurysms = partial(open_sample, "microaneurysms")
-hubble_deep_field = partial(open_sample, "hubble_deep_field")
-astronaut = partial(open_sample, "astronaut")
-rocket = partial(open_sample, "rocket")
-camera = partial(open_sample, "camera")
-coins = partial(open_sample, "coins")
-chelsea = partial(open_sample, "chelsea")
-coffee = partial(open_sample, "coffee")
-text = partial(open_sample, "text")

@@ -1,4 +1,4 @@
-"""Read any image file: by its content, not by its name."""
+"""Read any image file, recognized by its content rather than its name."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import FileReadError
-from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_SUFFIXES, sniff
+from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_SUFFIXES, detect_format
 
 if TYPE_CHECKING:
     from napari_sr.imaging import SpatialImage
+
+__all__ = ["READABLE_SUFFIXES", "read_image"]
 
 READABLE_SUFFIXES = (*RASTER_SUFFIXES, *TIFF_SUFFIXES, ".zarr")
 """Suffixes of files (and, for ``.zarr``, folders) that `read_image` is meant for."""
@@ -27,32 +29,33 @@ def read_image(
     Parameters
     ----------
     path : str or Path
-        PNG, JPEG, JPEG 2000, WebP, BMP, PNM, Radiance HDR, OpenEXR (where OpenCV has it), TIFF in
-        its dialects, or OME-Zarr.
+        PNG, JPEG, JPEG 2000, WebP, BMP, PNM, Radiance HDR, OpenEXR (where OpenCV has it), TIFF and its dialects
+        (OME-TIFF, ImageJ, LSM and others that tifffile knows), or OME-Zarr.
     series : int
         Which image, where a TIFF holds several.
     lazy : bool, optional
-        Whether a TIFF is read by blocks, when asked for; left out, above 512 MiB. OME-Zarr always is.
+        Whether a TIFF is read by blocks, when they are needed; by default above 512 MiB. OME-Zarr always is.
     max_bytes : int, optional
-        Most bytes that an image may take at once; left out, half of the free memory.
+        Most bytes that an image may take at once; by default half of the free memory.
 
     Returns
     -------
     SpatialImage
-        Pixels as stored (dtype kept, colors as RGB(A)), axes, pixel size, units, channels.
+        Pixels as stored (dtype kept, colors as RGB(A)), axes, pixel size, position, units and channels.
 
     Raises
     ------
     FileReadError
-        If the file is missing, truncated, damaged, too large, or no image; one line says what to do.
+        If the file is missing, truncated, damaged, too large, or not an image. The message is one line that names the
+        file and, where possible, a way out.
     """
     path = Path(path)
     if path.is_dir():
-        from napari_sr.io._zarr_read import read_ome_zarr
+        from napari_sr.io.zarr import read_ome_zarr
 
         return read_ome_zarr(path)
     if _is_tiff(path):
-        from napari_sr.io._tiff import read_tiff
+        from napari_sr.io.tiff import read_tiff
 
         return read_tiff(path, series, lazy, max_bytes)
     from napari_sr.io._raster import read_raster
@@ -63,6 +66,6 @@ def read_image(
 def _is_tiff(path: Path) -> bool:
     try:
         with path.open("rb") as file:
-            return sniff(file.read(32)) == "TIFF"
+            return detect_format(file.read(32)) == "TIFF"
     except OSError as error:
         raise FileReadError(f"{path}: {error.strerror or error}") from error

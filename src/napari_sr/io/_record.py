@@ -1,19 +1,39 @@
-"""The record of how an image was made: model, scale, versions. It travels inside the file, as JSON."""
+"""The record of how an image was made (model, scale, versions). It is stored inside the file, as JSON."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+__all__ = ["RECORD", "Record", "evaluate", "from_text", "record_of", "to_text"]
 
 RECORD = "napari_sr"
-"""Key in the metadata of images and layers."""
+"""Key of the record in the metadata of images and layers."""
+
+Record: TypeAlias = Mapping[str, Any] | Callable[[], Mapping[str, Any]]
+"""A record, or a function that gives it once all pixels have been computed: some facts, such as how many pixels were
+replaced, are known only then."""
+
+
+def evaluate(record: Record) -> dict[str, Any]:
+    """A record as JSON can hold it.
+
+    Parameters
+    ----------
+    record : mapping or callable
+        All pixels must have been computed by now.
+
+    Returns
+    -------
+    dict
+        Empty where JSON cannot hold it.
+    """
+    return record_of({RECORD: record() if callable(record) else record})
 
 
 def record_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Record of an image, as far as JSON can hold it.
+    """Record in the metadata of an image or a layer, as JSON can hold it.
 
     Parameters
     ----------
@@ -23,17 +43,17 @@ def record_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        Empty where there is none, or it is of another kind.
+        Empty where there is none, or JSON cannot hold it.
     """
     try:
         record = json.loads(json.dumps(metadata.get(RECORD)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 
 
 def to_text(record: Mapping[str, Any]) -> str:
-    """Text that stands in a file's description.
+    """Text of a record for the description of a file.
 
     Parameters
     ----------
@@ -49,20 +69,20 @@ def to_text(record: Mapping[str, Any]) -> str:
 
 
 def from_text(text: Any) -> dict[str, Any]:
-    """Record from a file's description.
+    """Record from the description of a file.
 
     Parameters
     ----------
     text : str or None
-        Whatever stands there.
+        The description, whatever wrote it.
 
     Returns
     -------
     dict
-        Empty unless it is what `to_text` made.
+        Empty unless `to_text` made the text.
     """
     try:
         found = json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return {}
     return record_of(found) if isinstance(found, dict) else {}

@@ -1,4 +1,4 @@
-"""Sample images: real and free, from the wheel of scikit-image, so that nothing is downloaded."""
+"""Sample images: real and free ones from the wheel of scikit-image, so that nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import FileReadError, InputError
-from napari_sr.io._raster import read_raster
 
 if TYPE_CHECKING:
     from napari_sr.imaging import SpatialImage
 
+__all__ = ["SAMPLES", "Sample", "sample_image"]
+
 PUBLIC_DOMAIN = "Public domain, no known copyright restrictions"
+"""License of several samples, in the words of scikit-image's list of sources."""
 CC0 = "CC0 1.0"
+"""License of several samples: no rights reserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What is known of a sample image; licenses and sources as scikit-image states them."""
+    """Facts about a sample image; licenses and sources as scikit-image states them."""
 
     id: str
     title: str
@@ -85,10 +88,10 @@ SAMPLES = {
             "SpaceX Photos, https://www.flickr.com/photos/spacexphotos/16511594820",
             "Public domain",
         ),
-        Sample("camera", "Photographer (grey)", "camera.png", "Lav Varshney", CC0),
+        Sample("camera", "Photographer (gray)", "camera.png", "Lav Varshney", CC0),
         Sample(
             "coins",
-            "Greek coins from Pompeii (grey)",
+            "Greek coins from Pompeii (gray)",
             "coins.png",
             "Brooklyn Museum, https://www.brooklynmuseum.org/opencollection/archives/image/51611",
             "No known copyright restrictions",
@@ -97,7 +100,7 @@ SAMPLES = {
         Sample("coffee", "Coffee cup", "coffee.png", "Rachel Michetti, Pikolo Espresso Bar", CC0),
         Sample(
             "text",
-            "Printed text (grey)",
+            "Printed text (gray)",
             "text.png",
             "https://en.wikipedia.org/wiki/File:Corner.png",
             PUBLIC_DOMAIN,
@@ -118,8 +121,7 @@ def sample_image(name: str) -> SpatialImage:
     Returns
     -------
     SpatialImage
-        uint8, grey or RGB, with pixel size where it is known; ``metadata`` has ``"source"`` and
-        ``"license"``.
+        uint8, gray or RGB, with its pixel size where that is known; ``metadata`` has ``"source"`` and ``"license"``.
 
     Raises
     ------
@@ -130,6 +132,8 @@ def sample_image(name: str) -> SpatialImage:
     """
     if name not in SAMPLES:
         raise InputError(f"no sample image {name!r}; there are {', '.join(SAMPLES)}")
+    from napari_sr.io._raster import read_raster
+
     sample = SAMPLES[name]
     image = read_raster(_data_folder() / sample.file)
     about = {"source": sample.source, "license": sample.license}

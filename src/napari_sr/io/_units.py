@@ -1,109 +1,111 @@
-"""Units: the many spellings that files use, and the one that napari and OME-NGFF share."""
+"""Units in files: one name for the many spellings of a unit, and the symbol that files store."""
 
 from __future__ import annotations
 
-PIXEL = "pixel"
-"""What stands for "no physical size known"; napari's word for it."""
+import re
+from functools import cache
 
-METRES = {
-    "angstrom": 1e-10,
-    "nanometer": 1e-9,
-    "micrometer": 1e-6,
-    "millimeter": 1e-3,
-    "centimeter": 1e-2,
-    "inch": 0.0254,
-    "meter": 1.0,
-    "kilometer": 1e3,
+from napari_sr.imaging import PIXEL
+from napari_sr.imaging import unit_ratio as ratio
+
+__all__ = ["LENGTHS", "PIXEL", "TIMES", "ascii_symbol", "ratio", "unit_name", "unit_symbol"]
+
+_PREFIXES = (
+    "", "yotta", "zetta", "exa", "peta", "tera", "giga", "mega", "kilo", "hecto", "deci", "centi",
+    "milli", "micro", "nano", "pico", "femto", "atto", "zepto", "yocto",
+)  # fmt: skip
+"""Those that OME-NGFF allows."""
+
+LENGTHS = frozenset(
+    {f"{prefix}meter" for prefix in _PREFIXES}
+    | {"angstrom", "foot", "inch", "mile", "parsec", "yard"}
+)
+"""Lengths that OME-NGFF allows on an axis. pint, and so napari, knows all of them by these names, and OME-XML all by
+pint's symbols, so that any unit of an image can be stored in any format."""
+
+TIMES = frozenset({f"{prefix}second" for prefix in _PREFIXES} | {"minute", "hour", "day"})
+"""Times that OME-NGFF allows on an axis."""
+
+_NAMES = {
+    "ang": "angstrom",
+    '"': "inch",
+    "micron": "micrometer",  # to pint a unit of its own, as the next one is
+    "fermi": "femtometer",
+    r"\u00b5m": "micrometer",  # as ImageJ escapes it in its description
 }
-"""Length units by their full name, in metres."""
-
-SECONDS = {
-    "nanosecond": 1e-9,
-    "microsecond": 1e-6,
-    "millisecond": 1e-3,
-    "second": 1.0,
-    "minute": 60.0,
-    "hour": 3600.0,
-    "day": 86400.0,
-}
-"""Time units by their full name, in seconds."""
-
-_SYMBOLS = {
-    "angstrom": ("Å", "Å", "ang"),
-    "nanometer": ("nm", "nanometre"),
-    "micrometer": ("um", "µm", "μm", "micron", "microns", "micrometre", r"\u00b5m"),
-    "millimeter": ("mm", "millimetre"),
-    "centimeter": ("cm", "centimetre"),
-    "inch": ("in", "inches", '"'),
-    "meter": ("m", "metre"),
-    "kilometer": ("km", "kilometre"),
-    "nanosecond": ("ns",),
-    "microsecond": ("us", "µs", "μs"),
-    "millisecond": ("ms", "msec"),
-    "second": ("s", "sec", "secs"),
-    "minute": ("min", "mins"),
-    "hour": ("h", "hr"),
-    "day": ("d",),
-    PIXEL: ("", "pixels", "px", "none", "dimensionless"),
-}
-_NAMES = {symbol: name for name, symbols in _SYMBOLS.items() for symbol in symbols}
+"""Spellings in files that pint does not know, and names of pint for units to which OME-NGFF gives others."""
 
 
+@cache
 def unit_name(spelling: str | None) -> str:
     """Full singular name of a unit, as napari (pint) and OME-NGFF write it.
 
     Parameters
     ----------
     spelling : str or None
-        As found in a file: ``"µm"``, ``"micron"``, ``"um"``; None where a file says nothing.
+        As found in a file: ``"µm"``, ``"micron"``, ``"um"``; None where a file gives no unit.
 
     Returns
     -------
     str
-        ``"micrometer"``; ``"pixel"`` for None and for what is no known unit of length or time, so
-        that a viewer can always show it.
+        ``"micrometer"``; ``"pixel"`` for None and for everything that is not one of `LENGTHS` or `TIMES`.
     """
     text = (spelling or "").strip()
-    for candidate in (text, text.lower(), text.lower().rstrip("s")):
-        name = _NAMES.get(candidate, candidate)
-        if name in METRES or name in SECONDS:
+    # Symbols first as they are, since case matters in some (mm, Mm), then without regard to case.
+    candidates = (text, text.lower(), text.lower().rstrip("s"))
+    for candidate in candidates:
+        name = _NAMES.get(candidate) or _pint_name(candidate)
+        name = _NAMES.get(name, name)
+        if name in LENGTHS or name in TIMES:
             return name
     return PIXEL
 
 
 def unit_symbol(name: str) -> str:
-    """Short ASCII symbol of a unit, as ImageJ reads it.
+    """Symbol of a unit as OME-XML writes it.
 
     Parameters
     ----------
     name : str
-        A full name such as ``"micrometer"``.
+        ``"pixel"``, or one of `LENGTHS` and `TIMES`.
 
     Returns
     -------
     str
-        ``"um"``; the name itself where there is no shorter one.
+        Such as ``"µm"`` or ``"min"``; ``"pixel"`` for pixels.
     """
-    symbols = _SYMBOLS.get(name, ())
-    return next((symbol for symbol in symbols if symbol.isascii() and symbol), name)
+    import pint
+
+    if name == PIXEL:
+        return PIXEL
+    return f"{pint.get_application_registry().parse_units(name):~}"
 
 
-def ratio(unit: str, to: str) -> float | None:
-    """How many of one unit make up another.
+def ascii_symbol(name: str) -> str:
+    """Symbol of a unit as ImageJ writes it.
 
     Parameters
     ----------
-    unit, to : str
-        Full names.
+    name : str
+        As for `unit_symbol`.
 
     Returns
     -------
-    float or None
-        ``ratio("millimeter", "micrometer") == 1000``; None where they measure different things.
+    str
+        Such as ``"um"``; the name itself where its symbol has other characters than ASCII.
     """
-    if unit == to:
-        return 1.0
-    for table in (METRES, SECONDS):
-        if unit in table and to in table:
-            return table[unit] / table[to]
-    return None
+    symbol = unit_symbol(name).replace("µ", "u")
+    return symbol if symbol.isascii() else name
+
+
+def _pint_name(text: str) -> str:
+    """Name that pint gives a unit; empty for what is not a single unit."""
+    # pint evaluates expressions, and a file may contain any text.
+    if not re.fullmatch(r"[^\W\d_]{1,40}", text):
+        return ""
+    import pint
+
+    try:
+        return str(pint.get_application_registry().parse_units(text))
+    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, ValueError, AssertionError):
+        return ""

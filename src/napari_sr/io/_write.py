@@ -1,4 +1,4 @@
-"""Write any image: the suffix says how, and nothing is lost without a word."""
+"""Write any image; the suffix of the target decides how."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import numpy as np
 
 from napari_sr.errors import FileWriteError
 from napari_sr.imaging import Channel, SpatialImage, default_axes
-from napari_sr.io._formats import TIFF_SUFFIXES
-from napari_sr.io._raster_write import WRITABLE_RASTERS, write_raster
+from napari_sr.io._formats import TIFF_SUFFIXES, WRITABLE_RASTERS
+from napari_sr.io._record import RECORD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sr.imaging import Array
+    from napari_sr.io._record import Record
+
+__all__ = ["WRITABLE_SUFFIXES", "write_image"]
 
 WRITABLE_SUFFIXES = (*WRITABLE_RASTERS, *TIFF_SUFFIXES, ".zarr")
 """Suffixes that `write_image` knows."""
@@ -31,42 +34,45 @@ def write_image(
     translation: Sequence[float] = (),
     channels: Sequence[Channel] = (),
     metadata: dict[str, Any] | None = None,
+    record: Record | None = None,
     quality: int | None = None,
 ) -> Path:
-    """Write an image; the target appears whole or not at all.
+    """Write an image; the target appears complete or not at all.
 
     Parameters
     ----------
     path : str or Path
-        ``.png``, ``.jpg``, ``.webp``, ``.tif``, ``.ome.tif`` or ``.zarr``; an existing file is
-        replaced once the new one is complete.
+        ``.png``, ``.jpg``, ``.webp``, ``.tif``, ``.ome.tif`` or ``.zarr``. An existing file is replaced once the new
+        one is complete.
     data : array or SpatialImage
-        Pixels, with all that is known of them if it is an SpatialImage (then the other arguments up to
-        ``metadata`` are not used). A dask array is written to TIFF and OME-Zarr block by block.
+        Pixels; a SpatialImage brings its own axes, pixel size, position, units, channels and metadata, and the
+        arguments of these names are then not used. A dask array is written to TIFF and OME-Zarr block by block.
     axes : str, optional
-        One letter a dimension; left out, as `napari_sr.imaging.default_axes` says.
+        One letter a dimension; by default those of `napari_sr.imaging.default_axes`.
     scale, translation : sequence of float, optional
-        World size of a pixel and world position of the first one, along each axis.
+        Pixel size and world position of the first pixel along each axis; kept in TIFF and OME-Zarr.
     units : sequence of str, optional
-        Unit along each axis; kept in TIFF and OME-Zarr, as scale and translation are.
+        Unit along each axis; kept in TIFF and OME-Zarr.
     channels : sequence of Channel, optional
-        Names, colors and display ranges.
+        Names, colors and display ranges; kept in TIFF and OME-Zarr.
     metadata : dict, optional
-        ``"icc_profile"`` (bytes) is kept in PNG, JPEG and TIFF, ``"napari_sr"`` (the record of how
-        the image was made) in TIFF and OME-Zarr.
+        ``"icc_profile"`` (bytes) is kept in PNG, JPEG, WebP and TIFF.
+    record : mapping or callable, optional
+        How the image was made, as JSON can hold it; kept in TIFF and OME-Zarr. A function is called once, without
+        arguments, when all pixels have been computed. By default the image's ``metadata["napari_sr"]``.
     quality : int, optional
-        1 to 100, for JPEG (95 unless given) and WebP (lossless unless given).
+        1 to 100, for JPEG (by default 95) and WebP (by default lossless).
 
     Returns
     -------
     Path
-        Where it stands.
+        The target.
 
     Raises
     ------
     FileWriteError
-        If the format cannot hold the image (the message names one that can) or the target cannot
-        be written; what stood there before is untouched.
+        If the format cannot hold the image (the message names one that can) or the target cannot be written. A file
+        that was there before is then untouched.
     """
     path = Path(path)
     if not isinstance(data, SpatialImage):
@@ -82,31 +88,35 @@ def write_image(
         )
     if 0 in data.shape:
         raise FileWriteError(f"{path.name}: an image of shape {data.shape} has no pixels")
-    _write(path, data, quality)
+    if record is None:
+        record = data.metadata.get(RECORD) or {}
+    _write(path, data, record, quality)
     return path
 
 
-def _write(path: Path, image: SpatialImage, quality: int | None) -> None:
+def _write(path: Path, image: SpatialImage, record: Record, quality: int | None) -> None:
     suffix = path.suffix.lower()
     if suffix in WRITABLE_RASTERS:
+        from napari_sr.io._raster import write_raster
+
         coding = WRITABLE_RASTERS[suffix]
         profile = image.metadata.get("icc_profile")
         write_raster(path, coding, _picture(path, image), quality=quality, icc_profile=profile)
     elif suffix in TIFF_SUFFIXES:
-        from napari_sr.io._tiff_write import write_tiff
+        from napari_sr.io.tiff import write_tiff
 
-        write_tiff(path, image)
+        write_tiff(path, image, record)
     elif suffix == ".zarr":
-        from napari_sr.io._zarr_save import write_ome_zarr
+        from napari_sr.io.zarr import write_ome_zarr
 
-        write_ome_zarr(path, image)
+        write_ome_zarr(path, image, metadata=record)
     else:
         known = ", ".join(WRITABLE_SUFFIXES)
         raise FileWriteError(f"{path.name}: cannot write {suffix or 'no suffix'}; use {known}")
 
 
 def _picture(path: Path, image: SpatialImage) -> Any:
-    """The one plane of an image, as (Y, X) or (Y, X, samples)."""
+    """The single plane of an image, as (Y, X) or (Y, X, samples)."""
     kept = "YXS" if image.rgb else "YX"
     sizes = dict(zip(image.axes, image.shape, strict=True))
     long = [axis for axis in image.axes if axis not in kept and sizes[axis] > 1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from napari_sr.widgets._command import open_upscale
 from napari_sr.widgets._fine_tune import FineTuneWidget
 from napari_sr.widgets._models import ModelsWidget
+from napari_sr.widgets._open import open_images
 from napari_sr.widgets._upscale import UpscaleWidget
 
-__all__ = ["FineTuneWidget", "ModelsWidget", "UpscaleWidget", "open_upscale"]
+__all__ = ["FineTuneWidget", "ModelsWidget", "UpscaleWidget", "open_images", "open_upscale"]

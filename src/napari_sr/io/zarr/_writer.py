@@ -1,8 +1,8 @@
-"""OME-Zarr, written region by region: as large as the disk, and resumed where it was interrupted.
+"""OME-Zarr written region by region: as large as the disk, and resumed where it was interrupted.
 
-While it is written, ``name.zarr.partial`` holds the image, the layout it is to have, and one empty
-file for each region that is done. A region counts as done only after its pixels are on disk, so
-the process may be killed at any time. Finishing makes the pyramid and renames the image into place.
+While it is written, the folder ``name.zarr.partial`` contains the image, its layout, and an empty file for each region
+that is done. A region counts as done only after its pixels are on disk, so the process may be killed at any time.
+Finishing computes the coarser levels and renames the image into place.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr._files import check_folder
+from napari_sr._files import check_folder, write_text
 from napari_sr.errors import FileWriteError
-from napari_sr.io._pyramid import halved
-from napari_sr.io._zarr_store import create_image, describe_channels, open_level
+from napari_sr.io._record import evaluate
+from napari_sr.io.zarr._pyramid import downsample2
+from napari_sr.io.zarr._store import complete_metadata, create_image, open_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from napari_sr.io._zarr_layout import Region, ZarrLayout
+    from napari_sr.io._record import Record
+    from napari_sr.io.zarr._layout import Region, ZarrLayout
+
+__all__ = ["OmeZarrWriter"]
 
 
 class OmeZarrWriter:
@@ -35,12 +39,12 @@ class OmeZarrWriter:
     Parameters
     ----------
     path : str or Path
-        The target, ending in ``.zarr``. Whatever stands there is replaced when all is written.
+        The target, ending in ``.zarr``. A folder that is there before is replaced when everything is written.
     layout : ZarrLayout
-        What is to be written.
+        The image to be written.
     key : mapping, optional
-        JSON that tells one job from another (input, model, options): what an interrupted run with
-        another layout or key left behind is thrown away, with the same it is resumed.
+        JSON that distinguishes this job from others (input, model, options). What an interrupted run left behind is
+        continued if it had the same layout and key, and is deleted otherwise.
 
     Raises
     ------
@@ -54,15 +58,15 @@ class OmeZarrWriter:
         self.path = Path(path)
         self.layout = layout
         self.resumed = False
-        """Whether an interrupted run with the same layout and key is being continued."""
+        """Whether an interrupted run with the same layout and key is continued."""
         self._key = dict(key or {})
         self._partial = self.path.with_name(self.path.name + ".partial")
         self._image = self._partial / "image"
         self._arrays: dict[int, Any] = {}
         check_folder(self.path)
-        with self._io_errors():
+        with self._os_errors_named():
             self._restore_replaced()
-            self.resumed = self._state() == self._wanted_state()
+            self.resumed = self._found_state() == self._wanted_state()
             if not self.resumed:
                 self._create()
 
@@ -70,7 +74,7 @@ class OmeZarrWriter:
         return _reopen, (self.path, self.layout, self._key)
 
     def pending(self, level: int = 0) -> list[Region]:
-        """Regions of a level that have still to be written.
+        """Regions of a level that are not written yet.
 
         Parameters
         ----------
@@ -83,10 +87,10 @@ class OmeZarrWriter:
             In order.
         """
         done = {mark.name for mark in (self._partial / "done").iterdir()}
-        return [r for r in self.layout.regions(level) if _mark(level, r) not in done]
+        return [r for r in self.layout.regions(level) if _mark_name(level, r) not in done]
 
     def write(self, region: Region, block: NDArray[Any], level: int = 0) -> None:
-        """Write the pixels of one region and note that they are there.
+        """Write the pixels of one region and mark it as done.
 
         Parameters
         ----------
@@ -108,12 +112,17 @@ class OmeZarrWriter:
                 f"{self.path.name}: a block of {block.dtype} {block.shape} does not fit the region "
                 f"of {self.layout.dtype} {shape}"
             )
-        with self._io_errors():
+        with self._os_errors_named():
             self._array(level)[region] = block
-            (self._partial / "done" / _mark(level, region)).touch()
+            (self._partial / "done" / _mark_name(level, region)).touch()
 
-    def finish(self) -> Path:
-        """Make the pyramid and put the image into place.
+    def finish(self, record: Record | None = None) -> Path:
+        """Write the coarser levels and the metadata, and move the image into place.
+
+        Parameters
+        ----------
+        record : mapping or callable, optional
+            How the image was made, as JSON can hold it; a function is called without arguments.
 
         Returns
         -------
@@ -125,12 +134,17 @@ class OmeZarrWriter:
         FileWriteError
             If regions are missing, or the target cannot be replaced.
         """
-        for _ in self.finish_steps():
+        for _ in self.finish_steps(record):
             pass
         return self.path
 
-    def finish_steps(self) -> Iterator[tuple[int, int]]:
-        """Do as `finish` does, step by step, so that it can be watched and cancelled.
+    def finish_steps(self, record: Record | None = None) -> Iterator[tuple[int, int]]:
+        """Do as `finish` does, step by step, so that it can be watched and canceled.
+
+        Parameters
+        ----------
+        record : mapping or callable, optional
+            As for `finish`.
 
         Yields
         ------
@@ -147,10 +161,10 @@ class OmeZarrWriter:
         todo = [(k, r) for k in range(1, self.layout.levels) for r in self.pending(k)]
         for done, (level, region) in enumerate(todo, 1):
             finer = self._array(level - 1)[self.layout.finer(level, region)]
-            self.write(region, halved(np.asarray(finer)), level)
+            self.write(region, downsample2(np.asarray(finer)), level)
             yield done, len(todo)
-        with self._io_errors():
-            describe_channels(self._image, self.layout)
+        with self._os_errors_named():
+            complete_metadata(self._image, self.layout, evaluate(record or {}))
             self._put_into_place()
 
     def _array(self, level: int) -> Any:
@@ -162,10 +176,10 @@ class OmeZarrWriter:
         shutil.rmtree(self._partial, ignore_errors=True)
         (self._partial / "done").mkdir(parents=True)
         create_image(self._image, self.layout)
-        # written last: without it the folder is taken for another job's and thrown away
-        (self._partial / "layout.json").write_text(json.dumps(self._wanted_state()))
+        # Last: a folder without it is taken for another job's and deleted.
+        write_text(self._partial / "layout.json", json.dumps(self._wanted_state()))
 
-    def _state(self) -> Any:
+    def _found_state(self) -> Any:
         try:
             return json.loads((self._partial / "layout.json").read_text())
         except (OSError, ValueError):
@@ -187,7 +201,8 @@ class OmeZarrWriter:
             os.replace(replaced, self.path)
 
     @contextmanager
-    def _io_errors(self) -> Iterator[None]:
+    def _os_errors_named(self) -> Iterator[None]:
+        """Raise errors of the operating system as `FileWriteError` with the name of the target."""
         try:
             yield
         except FileWriteError:
@@ -198,10 +213,12 @@ class OmeZarrWriter:
 
 
 def _reopen(path: Path, layout: ZarrLayout, key: Mapping[str, Any]) -> OmeZarrWriter:
+    """The same writer in another process."""
     if not path.with_name(path.name + ".partial").exists():
         raise FileWriteError(f"{path}: is not being written any more")
     return OmeZarrWriter(path, layout, key=key)
 
 
-def _mark(level: int, region: Region) -> str:
+def _mark_name(level: int, region: Region) -> str:
+    """Name of the file that marks a region as done."""
     return f"{level}-" + ".".join(str(cut.start) for cut in region)

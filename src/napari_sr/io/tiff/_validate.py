@@ -1,4 +1,4 @@
-"""Whether a TIFF is whole: tifffile reads what is left of a truncated one and merely logs it."""
+"""Checks that a TIFF is complete: of a truncated one tifffile reads what is left, and merely logs it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from napari_sr.errors import FileReadError
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
+
+__all__ = ["check_imagej", "check_pages", "check_pixels"]
 
 
 def check_pages(path: Path) -> None:
@@ -33,7 +35,7 @@ def check_pages(path: Path) -> None:
         try:
             offset, order, big = _first_page(file)
             if not big and size >= 2**32:
-                return  # some writers let 32-bit offsets wrap around; tifffile knows which
+                return  # some programs let 32-bit offsets wrap around; tifffile knows which
             seen = set()
             while offset and offset not in seen:
                 seen.add(offset)
@@ -41,7 +43,7 @@ def check_pages(path: Path) -> None:
         except StructError as error:
             raise _truncated(path) from error
     if not seen:
-        raise FileReadError(f"{path.name}: the TIFF holds no image")
+        raise FileReadError(f"{path.name}: the TIFF does not hold any image")
 
 
 def check_pixels(path: Path, series: Any) -> None:
@@ -75,7 +77,7 @@ def check_pixels(path: Path, series: Any) -> None:
 
 
 def check_imagej(path: Path, tif: Any) -> None:
-    """Check that an ImageJ stack, which has but one page, holds all the images it announces.
+    """Check that an ImageJ stack, which has a single page, holds as many images as it announces.
 
     Parameters
     ----------
@@ -97,6 +99,7 @@ def check_imagej(path: Path, tif: Any) -> None:
 
 
 def _first_page(file: BinaryIO) -> tuple[int, str, bool]:
+    """Offset of the first page, byte order, and whether offsets have 64 bits."""
     head = file.read(8)
     order = "<" if head[:2] == b"II" else ">"
     big = unpack(order + "H", head[2:4])[0] == 43

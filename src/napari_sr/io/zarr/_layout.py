@@ -1,35 +1,41 @@
-"""What an OME-Zarr will be, as data: decided once, stored beside it, compared on resuming."""
+"""Layout of an OME-Zarr image: shape, chunks, levels and placement, decided before anything is written."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from napari_sr.errors import FileWriteError
-from napari_sr.io._ngff import ORDER
-from napari_sr.io._units import PIXEL
+from napari_sr.imaging import PIXEL
 
 if TYPE_CHECKING:
     from napari_sr.imaging import Channel
 
-Region = tuple[slice, ...]
+__all__ = ["CHUNK", "ORDER", "Region", "ZarrLayout"]
+
+ORDER = "TCZYX"
+"""Order of axes that OME-NGFF prescribes."""
+
 CHUNK = 1024
-"""Pixels of a chunk along Y and X, unless told otherwise."""
+"""Pixels of a chunk along Y and X unless others are given: 1 to 4 MiB, which a disk or a network delivers at once."""
+
+Region: TypeAlias = tuple[slice, ...]
+"""Part of a level that is written at once: whole chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class ZarrLayout:
-    """Shape, metadata and chunks of an OME-Zarr image.
+    """Shape, chunks, levels and placement of an OME-Zarr image.
 
-    Empty fields are filled: scale 1, translation 0, units ``"pixel"``, chunks of one plane of at
-    most 1024 x 1024 pixels, and as many levels as make the coarsest one fit into a chunk.
+    Empty fields are filled: scale 1, translation 0, units ``"pixel"``, chunks of one plane of at most 1024 x 1024
+    pixels, and as many levels as make the coarsest one fit into a chunk.
     """
 
     shape: tuple[int, ...]
     """Of the finest level."""
     dtype: str
-    """NumPy name of the pixel type."""
+    """NumPy's name of the pixel type."""
     axes: str
     """Letters of T, C, Z, Y, X in this order."""
     scale: tuple[float, ...] = ()
@@ -41,13 +47,11 @@ class ZarrLayout:
     name: str = ""
     chunks: tuple[int, ...] = ()
     region: tuple[int, ...] = ()
-    """What is written at once: whole chunks along each axis; one chunk unless given."""
+    """Shape of what is written at once: whole chunks along each axis; by default one chunk."""
     levels: int = 0
     """Number of resolution levels, each half the size of the one before along Y and X."""
     version: Literal["0.4", "0.5"] = "0.5"
-    """Of NGFF: 0.4 is stored as Zarr 2, 0.5 as Zarr 3."""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    """How the image was made; JSON, stored in its attributes."""
+    """Of OME-NGFF: 0.4 is stored as Zarr 2, 0.5 as Zarr 3."""
 
     def __post_init__(self) -> None:
         known = "".join(axis for axis in ORDER if axis in self.axes)
@@ -61,7 +65,9 @@ class ZarrLayout:
         if not self.region:
             object.__setattr__(self, "region", self.chunks)
         if any(r % c for r, c in zip(self.region, self.chunks, strict=True)):
-            raise FileWriteError(f"regions {self.region} are no multiples of chunks {self.chunks}")
+            raise FileWriteError(
+                f"regions {self.region} are not multiples of the chunks {self.chunks}"
+            )
         if not self.levels:
             size = max(n / CHUNK for n in self.shape[-2:])
             levels = 1
@@ -91,7 +97,7 @@ class ZarrLayout:
         return tuple(2**level if axis in "YX" else 1 for axis in self.axes)
 
     def level_shape(self, level: int) -> tuple[int, ...]:
-        """Shape of a level: a last block that is not full counts, so nothing is cut off.
+        """Shape of a level; an incomplete last block counts as a pixel, so that nothing is cut off.
 
         Parameters
         ----------

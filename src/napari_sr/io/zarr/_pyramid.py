@@ -1,4 +1,4 @@
-"""The next coarser level of a picture pyramid: means of 2 x 2 pixels."""
+"""The next coarser level of an image pyramid: means of 2 x 2 pixels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
+__all__ = ["downsample2"]
 
-def halved(block: NDArray[Any]) -> NDArray[Any]:
+
+def downsample2(block: NDArray[Any]) -> NDArray[Any]:
     """Average 2 x 2 pixels along the last two axes.
 
     Parameters
@@ -21,18 +23,18 @@ def halved(block: NDArray[Any]) -> NDArray[Any]:
     Returns
     -------
     array, shape (..., ceil(Y / 2), ceil(X / 2)), of the same type
-        Integers rounded to the nearest, half upwards; a bool is True where at least half are. NaN
-        only where all are. A last row or column without a partner stands for itself.
+        Integers are rounded to the nearest, half upward; a bool is True where at least half are. NaN is left out of
+        the means, and results only where all four are NaN. An unpaired last row or column is averaged with itself.
     """
     odd = [(0, 0)] * (block.ndim - 2) + [(0, n % 2) for n in block.shape[-2:]]
     if block.shape[-1] % 2 or block.shape[-2] % 2:
-        block = np.pad(block, odd, mode="edge")  # a mean with oneself changes nothing
+        block = np.pad(block, odd, mode="edge")
     kind = block.dtype.kind
     if kind == "b":
         return np.asarray(_sum_of_four(block, np.uint8) >= 2)
     if kind == "f":
         return _float_mean(block).astype(block.dtype)
-    if block.dtype.itemsize == 8:  # no wider type: the parts of four first
+    if block.dtype.itemsize == 8:  # there is no wider type: average quotients and remainders apart
         rest = (_sum_of_four(block % 4, block.dtype) + 2) // 4
         return np.asarray(_sum_of_four(block // 4, block.dtype) + rest)
     wider = np.dtype(f"{kind}{2 * block.dtype.itemsize}")

@@ -1,4 +1,4 @@
-"""The Zarr groups and arrays of one OME-Zarr image on disk: made, opened, described."""
+"""The Zarr groups and arrays of one OME-Zarr image on disk."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr.io._ngff import image_attributes, omero
+from napari_sr.io.zarr._metadata import image_attributes, omero
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from napari_sr.io._zarr_layout import ZarrLayout
+    from napari_sr.io.zarr._layout import ZarrLayout
+
+__all__ = ["complete_metadata", "create_image", "open_level"]
 
 
 def create_image(folder: Path, layout: ZarrLayout) -> None:
-    """Make an image group with all its levels, still empty.
+    """Create an image group with all its levels, still without pixels.
 
     Parameters
     ----------
     folder : Path
-        Where; replaced if it exists.
+        The target; replaced if it exists.
     layout : ZarrLayout
         Shapes, chunks, metadata, and which version of NGFF and so of Zarr.
     """
@@ -38,7 +41,6 @@ def create_image(folder: Path, layout: ZarrLayout) -> None:
             chunk_key_encoding={"name": "v2" if v2 else "default", "separator": "/"},
             dimension_names=None if v2 else [axis.lower() for axis in layout.axes],
         )
-    group.attrs.update(image_attributes(layout))
 
 
 def open_level(folder: Path, level: int) -> Any:
@@ -61,25 +63,25 @@ def open_level(folder: Path, level: int) -> Any:
     return zarr.open_array(folder / str(level), mode="r+")
 
 
-def describe_channels(folder: Path, layout: ZarrLayout) -> None:
-    """Store names, colors and display ranges, which need the pixels to be there.
+def complete_metadata(folder: Path, layout: ZarrLayout, record: Mapping[str, Any]) -> None:
+    """Store the metadata of an image whose levels have all been written.
 
     Parameters
     ----------
     folder : Path
-        An image group whose levels have all been written.
+        An image group.
     layout : ZarrLayout
-        What it holds.
+        Its axes, placement and channels. Display ranges that it does not give are measured on the coarsest level.
+    record : mapping
+        How the image was made, as JSON can hold it.
     """
     import zarr
 
-    group: Any = zarr.open_group(folder, mode="r+")
     limits = _limits(open_level(folder, layout.levels - 1), layout)
-    described = omero(layout, limits, _full_range(np.dtype(layout.dtype)))
-    if layout.version == "0.5":
-        group.attrs["ome"] = {**group.attrs["ome"], "omero": described}
-    else:
-        group.attrs["omero"] = described
+    attributes = image_attributes(layout, record)
+    ngff = attributes["ome"] if layout.version == "0.5" else attributes
+    ngff["omero"] = omero(layout, limits, _full_range(np.dtype(layout.dtype)))
+    zarr.open_group(folder, mode="r+").attrs.update(attributes)
 
 
 def _limits(coarse: Any, layout: ZarrLayout) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""OME-Zarr, lazily: all levels as dask arrays, with axes, pixel size, position and channels."""
+"""Read OME-Zarr lazily: all levels as dask arrays, with axes, pixel size, position and channels."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._text import error_line
 from napari_sr.errors import FileReadError
 from napari_sr.imaging import SpatialImage
-from napari_sr.io._ngff import read_axes, read_channels, read_transform
 from napari_sr.io._record import RECORD
+from napari_sr.io.zarr._metadata import OWN, read_axes, read_channels, read_transform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+__all__ = ["read_ome_zarr"]
 
 
 def read_ome_zarr(path: str | Path) -> SpatialImage:
@@ -27,28 +30,28 @@ def read_ome_zarr(path: str | Path) -> SpatialImage:
     Returns
     -------
     SpatialImage
-        ``data`` is the finest level and ``levels`` the coarser ones, all lazy (dask). Axes in the
-        file's order; color pictures written by napari-sr have their samples last again.
+        ``data`` is the finest level and ``levels`` the coarser ones, all lazy (dask). Axes in the file's order; color
+        pictures that napari-sr wrote have their samples last again.
 
     Raises
     ------
     FileReadError
-        If it is no OME-Zarr image, or a level or its metadata is missing or damaged. A plate's
-        message names an image in it.
+        If it is not an OME-Zarr image, or a level or its metadata is missing or damaged. The message about a plate
+        names an image in it.
     """
     path = Path(path)
     group = _open(path)
-    attributes = _ngff(group)
+    attributes = _ngff_attributes(group)
     if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
         return read_ome_zarr(path / "0")
     if not attributes.get("multiscales"):
-        raise FileReadError(_not_an_image(path, attributes))
+        raise FileReadError(_why_no_image(path, attributes))
     try:
         return _read(path, group, attributes)
     except FileReadError as error:
         raise FileReadError(f"{path}: {error}") from error
-    except (KeyError, ValueError, TypeError, IndexError, OSError) as error:
-        raise FileReadError(f"{path}: damaged OME-Zarr metadata ({error})") from error
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as error:
+        raise FileReadError(f"{path}: damaged OME-Zarr metadata ({error_line(error)})") from error
 
 
 def _open(path: Path) -> Any:
@@ -60,37 +63,35 @@ def _open(path: Path) -> Any:
         return zarr.open_group(path, mode="r")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileReadError(
-            f"{path}: this folder is no Zarr group, so no OME-Zarr image"
+            f"{path}: this folder is not a Zarr group, so not an OME-Zarr image"
         ) from error
 
 
-def _ngff(group: Any) -> Mapping[str, Any]:
+def _ngff_attributes(group: Any) -> Mapping[str, Any]:
+    """OME's attributes, wherever the version of NGFF puts them."""
     attributes = dict(group.attrs)
     nested = attributes.get("ome")
     return nested if isinstance(nested, dict) else attributes
 
 
-def _not_an_image(path: Path, attributes: Mapping[str, Any]) -> str:
+def _why_no_image(path: Path, attributes: Mapping[str, Any]) -> str:
     plate, well = attributes.get("plate"), attributes.get("well")
     if isinstance(plate, dict) and plate.get("wells"):
-        return f"{path}: a plate of wells; open one image of it, such as {path / _first(plate)}/0"
+        first = path / str(plate["wells"][0]["path"]) / "0"
+        return f"{path}: a plate of wells; open one image of it, such as {first}"
     if isinstance(well, dict) and well.get("images"):
         return f"{path}: a well of images; open one, such as {path / well['images'][0]['path']}"
     return f"{path}: a Zarr group, but without OME-Zarr image metadata (multiscales)"
 
 
-def _first(plate: Mapping[str, Any]) -> str:
-    return str(plate["wells"][0]["path"])
-
-
 def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> SpatialImage:
     multiscale = attributes["multiscales"][0]
-    levels = [_lazy(group, entry["path"]) for entry in multiscale["datasets"]]
+    levels = [_lazy_level(group, entry["path"]) for entry in multiscale["datasets"]]
     ndim = levels[0].ndim
     axes, units = read_axes(multiscale, ndim)
     scale, translation = read_transform(multiscale, 0, ndim)
     channels = read_channels(attributes)
-    own = dict(group.attrs).get("napari-sr") or {}
+    own = dict(group.attrs).get(OWN) or {}
     order = list(range(ndim))
     if own.get("samples") and "C" in axes:
         order = [i for i in order if axes[i] != "C"] + [axes.index("C")]
@@ -111,7 +112,7 @@ def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> SpatialImage
     )
 
 
-def _lazy(group: Any, path: str) -> Any:
+def _lazy_level(group: Any, path: str) -> Any:
     import dask.array as da
 
     array = group[path]

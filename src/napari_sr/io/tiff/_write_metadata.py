@@ -1,42 +1,60 @@
-"""How ImageJ, OME-TIFF and plain TIFF each want to be told pixel size, units, origin and channels."""
+"""Pixel size, units, position and channels in the words of ImageJ, of OME-TIFF and of plain TIFF."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from napari_sr._version import __version__
-from napari_sr.io._record import RECORD, record_of, to_text
-from napari_sr.io._tiff_calibration import CREATOR
-from napari_sr.io._units import PIXEL, ratio, unit_symbol
+from napari_sr.io._record import RECORD, to_text
+from napari_sr.io._units import PIXEL, ascii_symbol, ratio, unit_symbol
+from napari_sr.io.tiff._read_metadata import CREATOR
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_sr.imaging import SpatialImage
+
+__all__ = ["Dialect", "tiff_options"]
+
+Dialect = Literal["imagej", "ome", "plain"]
+
+COMPOSITE_CHANNELS = 7
+"""Channels that ImageJ can show over each other."""
+
+LARGEST_INTEGER = 2**32 - 1
+"""Largest numerator and denominator of a TIFF fraction."""
 
 
 def tiff_options(
-    dialect: str, image: SpatialImage, axes: str, shape: tuple[int, ...]
+    dialect: Dialect,
+    image: SpatialImage,
+    axes: str,
+    shape: tuple[int, ...],
+    record: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Arguments for tifffile that say in a dialect what is known of an image.
+    """Arguments with which tifffile stores what is known of an image.
 
     Parameters
     ----------
     dialect : {"imagej", "ome", "plain"}
-        Which.
+        How it is stored.
     image : SpatialImage
-        Whose scale, units, translation, channels and ICC profile are kept.
+        Its scale, units, translation, channels and ICC profile are kept. Scales must be positive.
     axes, shape : str, tuple of int
         Axes and shape in the order in which they are written.
+    record : mapping
+        How the image was made, as JSON can hold it.
 
     Returns
     -------
     dict
         Keyword arguments of ``tifffile.TiffWriter.write``.
     """
-    options = _DIALECTS[dialect](image, axes, shape)
+    options = _DIALECTS[dialect](image, axes, shape, record)
     if "icc_profile" in image.metadata:
         options["iccprofile"] = image.metadata["icc_profile"]
     if not axes.endswith("S"):
@@ -45,9 +63,11 @@ def tiff_options(
     return options | ({"extrasamples": ["unassalpha"]} if shape[-1] == 4 else {})
 
 
-def _imagej_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _imagej_options(
+    image: SpatialImage, axes: str, shape: tuple[int, ...], record: Mapping[str, Any]
+) -> dict[str, Any]:
     unit, sizes, origins = _lengths(image)
-    metadata: dict[str, Any] = {"axes": axes, "unit": unit_symbol(unit)}
+    metadata: dict[str, Any] = {"axes": axes, "unit": ascii_symbol(unit)}
     if "Z" in sizes:
         metadata["spacing"] = sizes["Z"]
     if "T" in axes and (seconds := ratio(image.unit_along("T"), "second")):
@@ -57,10 +77,10 @@ def _imagej_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> d
             metadata[f"{axis.lower()}origin"] = -origin / sizes[axis]
     if len(image.channels) == 1 and (window := image.channels[0].window):
         metadata |= {"min": window[0], "max": window[1]}
-    if record := record_of(image.metadata):
+    if record:
         metadata["Info"] = to_text(record)  # shown by ImageJ's "Show Info"
     if "C" in axes:
-        few = shape[axes.index("C")] <= 7  # more cannot be shown over each other
+        few = shape[axes.index("C")] <= COMPOSITE_CHANNELS
         metadata |= {"mode": "composite" if few else "grayscale"} | _imagej_channels(
             image, axes, shape
         )
@@ -68,17 +88,17 @@ def _imagej_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> d
 
 
 def _imagej_channels(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
-    colors = [c.color for c in image.channels]
+    colors = [channel.color for channel in image.channels]
     found: dict[str, Any] = {}
     if colors and all(colors):
         ramp = np.arange(256)[None]
-        rgb = [np.array([[int(str(c)[i : i + 2], 16)] for i in (1, 3, 5)]) for c in colors]
+        rgb = [np.array([[int(str(color)[i : i + 2], 16)] for i in (1, 3, 5)]) for color in colors]
         found["LUTs"] = [(ends * ramp // 255).astype(np.uint8) for ends in rgb]
-    windows = [c.window for c in image.channels]
+    windows = [channel.window for channel in image.channels]
     if windows and all(windows):
         found["Ranges"] = tuple(limit for window in windows if window for limit in window)
-    names = [c.name for c in image.channels]
-    if names and all(names):  # for each plane, channels being the fastest of the stack axes
+    names = [channel.name for channel in image.channels]
+    if names and all(names):  # one for each plane; of the stack axes, channels vary fastest
         found["Labels"] = names * (_planes(axes, shape) // len(names))
     return found
 
@@ -87,15 +107,17 @@ def _planes(axes: str, shape: tuple[int, ...]) -> int:
     return prod(n for axis, n in zip(axes, shape, strict=True) if axis in "TZC")
 
 
-def _ome_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _ome_options(
+    image: SpatialImage, axes: str, shape: tuple[int, ...], record: Mapping[str, Any]
+) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": axes, "Creator": f"{CREATOR} {__version__}"}
     metadata |= {"Name": image.name} if image.name else {}
-    if record := record_of(image.metadata):
+    if record:
         metadata["Description"] = to_text(record)
     for axis in "XYZ":
         if axis in axes and _calibrated(image, axis):
             metadata[f"PhysicalSize{axis}"] = image.size_along(axis)
-            metadata[f"PhysicalSize{axis}Unit"] = _ome_unit(image.unit_along(axis))
+            metadata[f"PhysicalSize{axis}Unit"] = unit_symbol(image.unit_along(axis))
     if "T" in axes and image.unit_along("T") != PIXEL:
         metadata["TimeIncrement"] = image.size_along("T")
         metadata["TimeIncrementUnit"] = unit_symbol(image.unit_along("T"))
@@ -103,7 +125,7 @@ def _ome_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict
     if len(image.channels) == count:
         metadata["Channel"] = _ome_channels(image)
     metadata |= _ome_positions(image, axes, shape)
-    return {"metadata": metadata} | _centimetres(image)
+    return {"metadata": metadata} | _per_centimeter(image)
 
 
 def _calibrated(image: SpatialImage, axis: str) -> bool:
@@ -114,10 +136,10 @@ def _calibrated(image: SpatialImage, axis: str) -> bool:
 
 def _ome_channels(image: SpatialImage) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if all(c.name for c in image.channels):
-        found["Name"] = [c.name for c in image.channels]
-    if all(c.color for c in image.channels):
-        rgba = [int(str(c.color)[1:], 16) << 8 | 0xFF for c in image.channels]
+    if all(channel.name for channel in image.channels):
+        found["Name"] = [channel.name for channel in image.channels]
+    if all(channel.color for channel in image.channels):
+        rgba = [int(str(channel.color)[1:], 16) << 8 | 0xFF for channel in image.channels]
         found["Color"] = [n - 2**32 if n >= 2**31 else n for n in rgba]
     return found
 
@@ -129,18 +151,20 @@ def _ome_positions(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> di
     for axis in "XYZ":
         if axis in axes and image.position_along(axis):
             plane[f"Position{axis}"] = [image.position_along(axis)] * planes
-            plane[f"Position{axis}Unit"] = [_ome_unit(image.unit_along(axis))] * planes
+            plane[f"Position{axis}Unit"] = [unit_symbol(image.unit_along(axis))] * planes
     return {"Plane": plane} if plane else {}
 
 
-def _plain_options(image: SpatialImage, axes: str, shape: tuple[int, ...]) -> dict[str, Any]:
+def _plain_options(
+    image: SpatialImage, axes: str, shape: tuple[int, ...], record: Mapping[str, Any]
+) -> dict[str, Any]:
     known = {a: [image.size_along(a), image.unit_along(a), image.position_along(a)] for a in axes}
-    metadata = {"axes": axes, CREATOR: known, RECORD: record_of(image.metadata)}
-    return {"metadata": metadata} | _centimetres(image)
+    metadata = {"axes": axes, CREATOR: known, RECORD: dict(record)}
+    return {"metadata": metadata} | _per_centimeter(image)
 
 
 def _lengths(image: SpatialImage) -> tuple[str, dict[str, float], dict[str, float]]:
-    """Pixel sizes and origins along X, Y and Z in the unit of X, since ImageJ has but one."""
+    """Pixel sizes and origins along X, Y and Z in the unit of X, since ImageJ has one unit for all."""
     unit = image.unit_along("X")
     sizes, origins = {}, {}
     for axis in "XYZ":
@@ -151,7 +175,7 @@ def _lengths(image: SpatialImage) -> tuple[str, dict[str, float], dict[str, floa
     return unit, sizes, origins
 
 
-def _centimetres(image: SpatialImage) -> dict[str, Any]:
+def _per_centimeter(image: SpatialImage) -> dict[str, Any]:
     """Baseline resolution tags, for programs that know no dialect."""
     unit, sizes, _ = _lengths(image)
     factor = ratio(unit, "centimeter")
@@ -167,16 +191,11 @@ def _resolution(x: float, y: float) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _pixels_per_unit(size: float) -> tuple[int, int]:
-    whole = 2**32 - 1
     if size >= 1:
-        fraction = Fraction(1 / size).limit_denominator(whole)
+        fraction = Fraction(1 / size).limit_denominator(LARGEST_INTEGER)
         return fraction.numerator, fraction.denominator
-    fraction = Fraction(size).limit_denominator(whole)
-    return (fraction.denominator, fraction.numerator) if fraction else (whole, 1)
-
-
-def _ome_unit(name: str) -> str:
-    return {"micrometer": "µm", "angstrom": "Å"}.get(name, unit_symbol(name))
+    fraction = Fraction(size).limit_denominator(LARGEST_INTEGER)
+    return (fraction.denominator, fraction.numerator) if fraction else (LARGEST_INTEGER, 1)
 
 
 _DIALECTS = {"imagej": _imagej_options, "ome": _ome_options, "plain": _plain_options}

@@ -1,7 +1,7 @@
-"""OME-NGFF metadata: what an OME-Zarr says of axes, pixel size, position and channels, 0.1 to 0.5.
+"""OME-NGFF metadata: what an OME-Zarr image says of its axes, pixel size, position and channels, 0.1 to 0.5.
 
-Level k of a pyramid is averaged from blocks of 2^k pixels, so its first pixel's centre lies half a
-block minus half a pixel further in; each level says so in its own translation.
+It is parsed here rather than by ome-zarr-models, with which the tests check what is written: those models know neither
+versions 0.1 to 0.3 nor files with a few fields missing, and pin pydantic.
 """
 
 from __future__ import annotations
@@ -10,28 +10,35 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr._version import __version__
 from napari_sr.errors import FileReadError
-from napari_sr.imaging import Channel
-from napari_sr.io._units import PIXEL, unit_name
+from napari_sr.imaging import PIXEL, Channel, distinct_axes, finer_grid
+from napari_sr.io._units import unit_name
+from napari_sr.io.zarr._layout import ORDER, ZarrLayout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari_sr.io._zarr_layout import ZarrLayout
+__all__ = ["OWN", "image_attributes", "omero", "read_axes", "read_channels", "read_transform"]
 
-ORDER = "TCZYX"
-"""Order of axes that NGFF prescribes."""
+OWN = "napari-sr"
+"""Attribute with what we store beside OME's metadata."""
+
 _TYPES = {"T": "time", "C": "channel"}
+"""OME's types of axes that are not of space."""
 _COLORS = ("00FFFF", "FF00FF", "FFFF00", "0000FF", "00FF00", "FF0000")
-_RGB = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
+"""Colors of channels that have none: far apart from each other, the brightest ones first."""
+_SAMPLES = (("Red", "FF0000"), ("Green", "00FF00"), ("Blue", "0000FF"), ("Alpha", "FFFFFF"))
+"""Names and colors of the samples of a color picture, which are stored as channels."""
 
 
-def image_attributes(layout: ZarrLayout) -> dict[str, Any]:
+def image_attributes(layout: ZarrLayout, record: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of an OME-Zarr image group.
 
     Parameters
     ----------
     layout : ZarrLayout
         What is written.
+    record : mapping
+        How the image was made, as JSON can hold it.
 
     Returns
     -------
@@ -47,10 +54,10 @@ def image_attributes(layout: ZarrLayout) -> dict[str, Any]:
         ],
         "type": "mean",
     }
-    own = {"version": __version__, "samples": layout.samples, "record": layout.metadata}
+    own = {"version": __version__, "samples": layout.samples, "record": dict(record)}
     if layout.version == "0.5":
-        return {"ome": {"version": "0.5", "multiscales": [multiscale]}, "napari-sr": own}
-    return {"multiscales": [{"version": "0.4", **multiscale}], "napari-sr": own}
+        return {"ome": {"version": "0.5", "multiscales": [multiscale]}, OWN: own}
+    return {"multiscales": [{"version": "0.4", **multiscale}], OWN: own}
 
 
 def omero(
@@ -61,7 +68,7 @@ def omero(
     Parameters
     ----------
     layout : ZarrLayout
-        Whose channels' own names, colors and windows are used where they have them.
+        The names, colors and windows of its channels are used where they have them.
     limits : sequence of (float, float)
         Smallest and largest intensity of each channel.
     full : (float, float)
@@ -76,7 +83,7 @@ def omero(
     given = layout.channels if len(layout.channels) == count else (Channel(),) * count
     channels = []
     for i, (channel, (low, high)) in enumerate(zip(given, limits, strict=True)):
-        label, color = _RGB[i] if layout.samples else (f"Channel {i}", _color(i, count))
+        label, color = _SAMPLES[i] if layout.samples else (f"Channel {i}", _color(i, count))
         start, end = channel.window or (low, high)
         smallest, largest = min(full[0], start), max(full[1], end)
         channels.append(
@@ -109,27 +116,25 @@ def read_axes(multiscale: Mapping[str, Any], ndim: int) -> tuple[str, tuple[str,
     axes : str
         One letter each, distinct.
     units : tuple of str
-        Full names; ``"pixel"`` where nothing is said.
+        Full names; ``"pixel"`` where none is given.
+
+    Raises
+    ------
+    FileReadError
+        If the axes do not fit the data, or Y or X is missing.
     """
     listed = multiscale.get("axes") or [{"name": axis.lower()} for axis in ORDER[-ndim:]]
-    axes, units = "", []
-    for entry in listed:
-        axis = entry if isinstance(entry, dict) else {"name": entry}
-        wish = {"time": "T", "channel": "C"}.get(
-            str(axis.get("type")), str(axis["name"])[:1].upper()
-        )
-        free = wish if wish.isalpha() and wish not in axes + "S" else _spare(axes)
-        axes += free
-        units.append(unit_name(axis.get("unit")))
+    entries = [entry if isinstance(entry, dict) else {"name": entry} for entry in listed]
+    axes = distinct_axes([_letter(entry) for entry in entries])
     if "Y" not in axes or "X" not in axes or len(axes) != ndim:
         raise FileReadError(f"axes {listed} do not name y, x and the others of {ndim} dimensions")
-    return axes, tuple(units)
+    return axes, tuple(unit_name(entry.get("unit")) for entry in entries)
 
 
 def read_transform(
     multiscale: Mapping[str, Any], level: int, ndim: int
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Scale and translation of one level, the whole image's own applied last.
+    """Scale and translation of one level; those of the whole image are applied last.
 
     Parameters
     ----------
@@ -169,16 +174,25 @@ def read_channels(attributes: Mapping[str, Any]) -> tuple[Channel, ...]:
     tuple of Channel
         Empty where there is no such block.
     """
-    return tuple(_channel(entry) for entry in (attributes.get("omero") or {}).get("channels", ()))
+    listed = (attributes.get("omero") or {}).get("channels") or ()
+    return tuple(_channel(entry or {}) for entry in listed)
 
 
 def _channel(entry: Mapping[str, Any]) -> Channel:
     window, color = entry.get("window") or {}, str(entry.get("color") or "").lstrip("#")
+    start, end = window.get("start"), window.get("end")
     return Channel(
         entry.get("label"),
         f"#{color.lower()}" if len(color) == 6 else None,
-        (float(window["start"]), float(window["end"])) if {"start", "end"} <= set(window) else None,
+        None if start is None or end is None else (float(start), float(end)),
     )
+
+
+def _letter(axis: Mapping[str, Any]) -> str:
+    """Letter of an axis by its type, or else the first of its name; empty where neither is a letter."""
+    by_type = {"time": "T", "channel": "C"}.get(str(axis.get("type")))
+    letter = by_type or str(axis["name"])[:1].upper()
+    return letter if letter.isalpha() and letter != "S" else ""
 
 
 def _axis(axis: str, unit: str) -> dict[str, str]:
@@ -187,21 +201,14 @@ def _axis(axis: str, unit: str) -> dict[str, str]:
 
 
 def _transforms(layout: ZarrLayout, level: int) -> list[dict[str, Any]]:
-    factors = layout.factors(level)
-    pairs = list(zip(layout.scale, factors, strict=True))
-    shift = [scale * (factor - 1) / 2 for scale, factor in pairs]
+    """Scale and position of a level, each of whose pixels is the mean of a block of pixels of the finest one."""
+    factors = [1 / factor for factor in layout.factors(level)]
+    scale, translation = finer_grid(layout.scale, layout.translation, factors)
     return [
-        {"type": "scale", "scale": [scale * factor for scale, factor in pairs]},
-        {
-            "type": "translation",
-            "translation": [t + s for t, s in zip(layout.translation, shift, strict=True)],
-        },
+        {"type": "scale", "scale": list(scale)},
+        {"type": "translation", "translation": list(translation)},
     ]
 
 
 def _color(index: int, count: int) -> str:
     return "FFFFFF" if count == 1 else _COLORS[index % len(_COLORS)]
-
-
-def _spare(axes: str) -> str:
-    return next(letter for letter in "QIPRVUW" if letter not in axes)
