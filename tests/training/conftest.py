@@ -31,7 +31,7 @@ batch = 2
 [schedule]
 lr = 1e-3
 
-[optimisation]
+[optimization]
 validate_every = 10
 precision = "float32"
 """
