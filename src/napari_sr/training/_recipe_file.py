@@ -127,8 +127,8 @@ def _phases(tables: Table, scale: int | None, where: str) -> list[Table]:
         scale = scales[0] if scale is None and len(scales) == 1 else scale
         if scale not in scales:
             known = ", ".join(map(str, scales))
-            asked = "choose one with scale (--scale)" if scale is None else f"not {scale}"
-            raise RecipeError(f"{where}: has the scales {known}; {asked}")
+            asked = "; choose one with scale (--scale)" if scale is None else f", not {scale}"
+            raise RecipeError(f"{where}: the scales are {known}{asked}")
         common = _merged(common, tables[f"x{scale}"])
     if scale is not None:
         common = _merged(common, {"model": {"scale": scale}})
