@@ -28,11 +28,12 @@ def test_downscaled_copies_are_added_to_training_images_only(workspace):
 def test_held_out_images_are_downscaled_if_the_recipe_says_so(workspace):
     text = (workspace / "recipe.toml").read_text()
     (workspace / "recipe.toml").write_text(
-        text.replace("held_out = 2", "held_out = 2\ndownscale_augmentations = [0.5]\naugment_held_out = true")
+        text.replace(
+            "held_out = 2", "held_out = 2\ndownscale_augmentations = [0.5]\naugment_held_out = true"
+        )
     )
     sides = [
-        pair.large.shape[-1]
-        for pair in load_data(read_phase(workspace / "recipe.toml"))[1].pairs()
+        pair.large.shape[-1] for pair in load_data(read_phase(workspace / "recipe.toml"))[1].pairs()
     ]
     assert len(sides) == 4
     assert [2 * side for side in sides[2:]] == pytest.approx(sides[:2], abs=2)
@@ -66,7 +67,9 @@ def test_detail_candidates_are_the_same_places_in_small_large_and_teacher_images
     images = [rng.integers(0, 255, (40, 48, 3), dtype=np.uint8) for _ in range(3)]
     data = TrainingData(images, 2, "RGB")
     data.teacher = data.large
-    batch = data.draw(Stage(1, patch=8, batch=20, detail_candidates=3), torch.Generator().manual_seed(0))
+    batch = data.draw(
+        Stage(1, patch=8, batch=20, detail_candidates=3), torch.Generator().manual_seed(0)
+    )
     assert torch.equal(batch.teacher, batch.large)
     means = torch.nn.functional.avg_pool2d(batch.large, 2)
     assert (

@@ -242,7 +242,10 @@ def test_teachers_can_be_replaced(workspace, monkeypatch):
     (workspace / "mine.pth").touch()
     path = workspace / "recipe.toml"
     recipe = read_recipe(path, teachers=["mine.pth", "bicubic"])
-    assert recipe.phases[0].distillation.teachers == (str((workspace / "mine.pth").resolve()), "bicubic")
+    assert recipe.phases[0].distillation.teachers == (
+        str((workspace / "mine.pth").resolve()),
+        "bicubic",
+    )
 
 
 @pytest.mark.parametrize("file", ["bsrn/net_g_BSRN_x4.pth", "rlfn/rlfn_x4.pth"])

@@ -146,7 +146,11 @@ def test_layers_lists_and_folders_give_the_same_planes(tmp_path):
     assert len(extract_planes(tmp_path, "Y")) == len(lists) == 2
     for a, b in zip(expected, layers, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert extract_planes(Image(data.astronaut()[:40, :50], rgb=True), "RGB")[0].shape == (40, 50, 3)
+    assert extract_planes(Image(data.astronaut()[:40, :50], rgb=True), "RGB")[0].shape == (
+        40,
+        50,
+        3,
+    )
 
 
 @pytest.mark.parametrize(

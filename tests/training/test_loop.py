@@ -167,7 +167,9 @@ def test_whitened_filters_are_ordinary_filters_when_saved(workspace):
         run.step()
     x = torch.rand(1, 1, 9, 9)
     with torch.no_grad():
-        torch.testing.assert_close(run.averaged_network()(x), run.average.module(x), atol=1e-5, rtol=0)
+        torch.testing.assert_close(
+            run.averaged_network()(x), run.average.module(x), atol=1e-5, rtol=0
+        )
     assert set(run.averaged_network().state_dict()) == {"filter.weight"}
     best = train(workspace / "recipe.toml", workspace / "run")
     assert load_model(best).card.architecture == "esr-tm"
@@ -266,7 +268,7 @@ def test_a_recipe_starts_from_a_run_beside_it(workspace):
     text = (workspace / "recipe.toml").read_text()
     third = text.replace("scale = 2", 'scale = 3\ninit = "tiny-x2/1"')
     (workspace / "x3.toml").write_text(third)
-    with pytest.raises(RecipeError, match="train tiny-x2 into .* first"):
+    with pytest.raises(RecipeError, match=r"train tiny-x2 into .* first"):
         train(workspace / "x3.toml", workspace / "runs/tiny-x3")
     start = load_file(train(workspace / "recipe.toml", workspace / "runs/tiny-x2"))
     still = third.replace("lr = 1e-3", "lr = 0.0\nlr_min = 0.0")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from napari_sr.errors import RecipeError
@@ -117,11 +119,28 @@ def test_scales_and_phases_override_single_keys(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scale", "message"), [(None, "the scales are 2, 4; choose one"), (3, "the scales are 2, 4, not 3")]
+    ("scale", "message"),
+    [(None, "the scales are 2, 4; choose one"), (3, "the scales are 2, 4, not 3")],
 )
 def test_a_recipe_of_several_scales_needs_one_of_them(tmp_path, scale, message):
     with pytest.raises(RecipeError, match=message):
         read_recipe(write(tmp_path, SCALES), scale)
+
+
+def test_init_outside_of_phases_is_the_start_of_the_first(tmp_path):
+    text = SCALES + "[[x4.phase]]\n[[x4.phase]]\n"
+    first, second = read_recipe(write(tmp_path, text), 4).phases
+    assert (first.model.init, second.model.init) == (("tiny-x2/last",), ())
+
+
+def test_the_recipe_of_the_documentation_can_be_read(tmp_path):
+    docs = Path(__file__).resolve().parents[2] / "docs/models.md"
+    _, _, text = docs.read_text(encoding="utf-8").partition("```toml\n")
+    path = write(tmp_path, text.partition("```")[0])
+    assert read_recipe(path, 2).name == "mine-x2"
+    first, second = read_recipe(path, 4).phases
+    assert (first.model.init, second.model.init) == (("mine-x2/1",), ())
+    assert [first.iterations, second.iterations] == [20_000, 5_000]
 
 
 def test_phases_need_different_names(tmp_path):
@@ -138,7 +157,7 @@ def test_data_can_name_a_folder_for_each_set_of_images(tmp_path):
     assert [phase.data.train.name for phase in recipe.phases] == ["a", "b"]
     recipe = read_recipe(path, 4, data={"more": tmp_path / "a"})
     assert [phase.data.train.name for phase in recipe.phases] == ["a", "images"]
-    with pytest.raises(RecipeError, match="the recipe uses images, more, not mroe"):
+    with pytest.raises(RecipeError, match="the recipe uses more, images, not mroe"):
         read_recipe(path, 4, data={"mroe": tmp_path})
 
 

@@ -24,7 +24,9 @@ def train(
     ],
     scale: Annotated[
         int | None,
-        typer.Option("--scale", "-s", help="Output pixels per input pixel; for ecbsr instead of ecbsr-x2."),
+        typer.Option(
+            "--scale", "-s", help="Output pixels per input pixel; for ecbsr instead of ecbsr-x2."
+        ),
     ] = None,
     out: Annotated[
         Path | None,

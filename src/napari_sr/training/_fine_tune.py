@@ -73,7 +73,7 @@ class FineTuned:
         )
         if self.too_sharp:
             change = f"{self.blurred_gain:+.2f} dB"
-            return f"{self.base} is kept, since tiles as blurred as the image may be would change by {change}: {figures}"
+            return f"{self.base} is kept, since tiles as blurred as the image would change by {change}: {figures}"
         if self.card is None:
             return f"{self.base} is kept, since nothing better was found: {figures}"
         return f"{self.card.id} is in the catalog: {figures}"

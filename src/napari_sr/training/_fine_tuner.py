@@ -30,21 +30,21 @@ if TYPE_CHECKING:
     from napari_sr.training._fine_tune_data import Tiles
 
 _LR, _LR_SMALL_NETWORK = 3e-4, 2e-3
-"""Learning rates of Adam: as high as trained weights stand without getting worse first, for large and small networks."""
+"""Learning rates of Adam for large and small networks: high enough to improve trained weights within minutes."""
 _SMALL_NETWORK = 50_000
-"""Parameters below which a network stands, and needs, the higher rate."""
+"""Parameters below which a network needs, and tolerates, the higher rate."""
 _BETAS = (0.9, 0.99)
 """Decays of Adam's moments, as in training: 0.999 remembers more steps than a short run has."""
 _AVERAGE_DECAY = 0.99
 """Decay of the averaged weights: over 100 steps, of the few hundred that two minutes allow."""
 _BATCH_SIZE, _PATCH_SIDE = 16, 40
-"""Patches per step and their side in small pixels: a step of the default model takes well under a second."""
+"""Patches per step and their side in small pixels: small enough for hundreds of steps in two minutes on a processor."""
 _MIN_BATCH_SIZE = 4
-"""Batches are not made smaller than this on slow machines: two patches of each kind would be one."""
+"""Batches are not made smaller than this on slow machines: gradients of fewer patches are too noisy."""
 _BLURRED_SHARE, _CONSISTENCY_SHARE = 0.4, 0.3
 """Parts of a batch that are blurred, and whose target is the base model."""
 _L2_WEIGHT = 0.3
-"""Weight of L2 beside L1, chosen on four micrographs at x4: with L2 alone one of them gains far more, another nothing."""
+"""Weight of L2 beside L1, chosen on four micrographs at x4: with L2 alone one gains far more, another nothing."""
 _WARM_UP = 20
 """Steps of linear warm-up, in which Adam's moments settle."""
 _MIN_STEPS = 200

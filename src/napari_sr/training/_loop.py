@@ -141,9 +141,7 @@ def training_steps(
         if not run.state.exists() or run.load_state()["iteration"] < phase.steps:
             for each in _phase_steps(phase, run, place, where):
                 yield (
-                    replace(
-                        each, iteration=done + each.iteration, iterations=recipe.iterations
-                    )
+                    replace(each, iteration=done + each.iteration, iterations=recipe.iterations)
                     if isinstance(each, TrainingProgress)
                     else each
                 )
@@ -213,10 +211,10 @@ def _phase_steps(
         if last or time.monotonic() - saved > SAVE_SECONDS:
             run.save_state(trainer.state_dict())
             saved = time.monotonic()
-        yield TrainingProgress(
-            trainer.iteration, phase.steps, total / count, entry, phase.name
-        )
+        yield TrainingProgress(trainer.iteration, phase.steps, total / count, entry, phase.name)
         if entry is not None:
             total, count = 0.0, 0
     if not run.weights(phase.weights_name).exists():
-        raise RecipeError("the training diverged: no validation was finite; use a smaller schedule.lr")
+        raise RecipeError(
+            "the training diverged: no validation was finite; use a smaller schedule.lr"
+        )

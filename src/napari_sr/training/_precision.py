@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _TEST_BATCH, _TEST_SIDE = 2, 48
-"""Input of the gradient test: as small as training batches get, and larger than any receptive field tested."""
+"""Input of the gradient test: a small one, on which wrong gradients show."""
 _MAX_DISAGREEMENT = 0.1
 """Relative difference of bfloat16 and float32 gradients: rounding makes 0.003 of it, a wrong gradient 0.4 or more."""
 _TIMED_STEPS = 4
@@ -52,7 +52,7 @@ def autocast(device: torch.device, bfloat16: bool) -> AbstractContextManager[obj
     return torch.autocast(device.type, torch.bfloat16)
 
 
-def bfloat16_is_faster(network: nn.Module, step: Callable[[bool], None]) -> bool:
+def bfloat16_is_faster(network: nn.Module, step: Callable[[bool], object]) -> bool:
     """Time a few steps in both precisions alternately, and restore the network.
 
     Parameters

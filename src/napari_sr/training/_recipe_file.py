@@ -2,7 +2,8 @@
 
 Settings are written once. The tables at the top level of a file hold for all of its scales; a table ``[x2]`` overrides
 them for scale 2, and each ``[[x2.phase]]`` (or ``[[phase]]``) overrides them again for one phase. An override replaces
-single keys of a table; lists are replaced as a whole. The recipes of the bundled models are part of the package.
+single keys of a table; lists are replaced as a whole. ``model.init`` outside of a phase is the start of the first one.
+The recipes of the bundled models are part of the package.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,10 +91,12 @@ def read_recipe(
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         reason = error_line(error)
         raise RecipeError(f"{path.name}: not a readable TOML file ({reason})") from error
+    written = _checked(_phases(tables, scale, path.name), path.name)
     folder = Path.cwd() if path.parent == SHIPPED else path.parent
-    phases = _phases(tables, scale, path.name)
-    _override(phases, data, [str(each) for each in init], [str(each) for each in teachers])
-    return _checked([_with_absolute_paths(each, folder) for each in phases], path.name)
+    try:
+        return _with_overrides(written, folder, data, init, teachers)
+    except ValueError as error:  # teachers beside a degradation
+        raise RecipeError(f"{path.name}: {error}") from error
 
 
 def _find(recipe: str | Path, scale: int | None) -> tuple[Path, int | None]:
@@ -135,9 +138,12 @@ def _phases(tables: Table, scale: int | None, where: str) -> list[Table]:
     overrides = common.pop("phase", [{}])
     if not isinstance(overrides, list) or not all(isinstance(each, dict) for each in overrides):
         raise RecipeError(f"{where}: phases are tables [[phase]] or [[x2.phase]]")
-    return [
-        _merged({"name": str(number), **common}, each) for number, each in enumerate(overrides, 1)
-    ]
+    phases = []
+    for number, each in enumerate(overrides, 1):
+        phases.append(_merged({"name": str(number), **common}, each))
+        if isinstance(model := common.get("model"), dict):
+            common["model"] = {key: value for key, value in model.items() if key != "init"}
+    return phases
 
 
 def _merged(table: Any, changes: Any) -> Any:
@@ -150,76 +156,61 @@ def _merged(table: Any, changes: Any) -> Any:
     }
 
 
-def _override(
-    phases: list[Table],
+def _with_overrides(
+    recipe: Recipe,
+    folder: Path,
     data: str | Path | Mapping[str, str | Path] | None,
-    init: list[str],
-    teachers: list[str],
-) -> None:
-    """Put what the caller gives in place of what the recipe says."""
-    names = {str(_get(phase, "data", "train")) for phase in phases}
-    if data is not None and not isinstance(data, (str, Path)):
-        if unused := sorted(set(data) - names):
-            known = ", ".join(sorted(names))
-            raise RecipeError(f"data: the recipe uses {known}, not {unused[0]}")
-        folders = dict(data)
-    else:
-        folders = {} if data is None else dict.fromkeys(names, data)
-    taught = [phase for phase in phases if _get(phase, "distillation", "teachers")] or phases
-    for number, phase in enumerate(phases):
-        name = _get(phase, "data", "train")
-        if str(name) in folders:
-            _set(phase, "data", "train", _absolute(folders[str(name)], Path.cwd()))
-        start = _get(phase, "model", "init") or []
-        start = [start] if isinstance(start, str) else start
-        own = f"{_get(phase, 'model', 'id')}-x{_get(phase, 'model', 'scale')}/"
-        if init and (number == 0 or not all(str(each).startswith(own) for each in start)):
-            _set(phase, "model", "init", [_absolute(each, Path.cwd()) for each in init])
-    for phase in taught if teachers else []:
-        here = [
-            _absolute(each, Path.cwd()) if Path(each).expanduser().is_file() else each
-            for each in teachers
-        ]
-        _set(phase, "distillation", "teachers", here)
+    init: Sequence[str | Path],
+    teachers: Sequence[str | Path],
+) -> Recipe:
+    """The recipe with absolute paths, and with what the caller gives in place of what is written."""
+    names = dict.fromkeys(str(phase.data.train) for phase in recipe.phases)
+    given = dict.fromkeys(names, data) if isinstance(data, (str, Path)) else dict(data or {})
+    if unused := [name for name in given if name not in names]:
+        raise RecipeError(f"data: the recipe uses {', '.join(names)}, not {unused[0]}")
+    here, any_teachers = Path.cwd(), any(phase.distillation.active for phase in recipe.phases)
+    phases = []
+    for number, phase in enumerate(recipe.phases):
+        images = given.get(str(phase.data.train))
+        train = _absolute(phase.data.train, folder) if images is None else _absolute(images, here)
+        start = tuple(_file_or_phase(each, folder) for each in phase.model.init)
+        from_elsewhere = any(not each.startswith(f"{recipe.name}/") for each in phase.model.init)
+        if init and (number == 0 or from_elsewhere):
+            start = tuple(str(_absolute(each, here)) for each in init)
+        models, base = phase.distillation.teachers, folder
+        if teachers and (phase.distillation.active or not any_teachers):
+            models, base = tuple(map(str, teachers)), here
+        cache = phase.distillation.cache
+        distillation = replace(
+            phase.distillation,
+            teachers=tuple(_file_or_id(each, base) for each in models),
+            cache=None if cache is None else _absolute(cache, folder),
+        )
+        phases.append(
+            replace(
+                phase,
+                data=replace(phase.data, train=train),
+                model=replace(phase.model, init=start),
+                distillation=distillation,
+            )
+        )
+    return Recipe(tuple(phases))
 
 
-def _get(phase: Table, table: str, key: str) -> Any:
-    """A value that may be missing; what is malformed is reported when the phase is checked."""
-    inner = phase.get(table)
-    return inner.get(key) if isinstance(inner, dict) else None
+def _absolute(path: str | Path, folder: Path) -> Path:
+    return (folder / Path(path).expanduser()).resolve()
 
 
-def _set(phase: Table, table: str, key: str, value: Any) -> None:
-    inner = phase.setdefault(table, {})
-    if isinstance(inner, dict):
-        phase[table] = {**inner, key: value}
+def _file_or_phase(name: str, folder: Path) -> str:
+    """Weights to start from: a phase of a recipe, or the absolute path of a file, which may not exist yet."""
+    file = _absolute(name, folder)
+    return name if PHASE_WEIGHTS.fullmatch(name) and not file.is_file() else str(file)
 
 
-def _absolute(path: str | Path, folder: Path) -> str:
-    return str((folder / Path(path).expanduser()).resolve())
-
-
-def _with_absolute_paths(phase: Table, folder: Path) -> Table:
-    """The phase, its paths resolved. Ids of the catalog and phases of recipes stay as they are."""
-
-    def resolved(value: Any, *, only_files: bool) -> Any:
-        if isinstance(value, list):
-            return [resolved(each, only_files=only_files) for each in value]
-        if not isinstance(value, str) or not value:
-            return value
-        full = Path(_absolute(value, folder))
-        keep = not full.is_file() and (only_files or PHASE_WEIGHTS.fullmatch(value))
-        return value if keep else str(full)
-
-    for table, key, only_files in (
-        ("data", "train", False),
-        ("distillation", "cache", False),
-        ("model", "init", False),
-        ("distillation", "teachers", True),
-    ):
-        if (value := _get(phase, table, key)) is not None:
-            _set(phase, table, key, resolved(value, only_files=only_files))
-    return phase
+def _file_or_id(name: str, folder: Path) -> str:
+    """A teacher: the absolute path of a file that exists; otherwise a phase of a recipe or an id of the catalog."""
+    file = _absolute(name, folder)
+    return str(file) if file.is_file() else name
 
 
 def _checked(phases: list[Table], where: str) -> Recipe:
