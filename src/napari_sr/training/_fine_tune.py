@@ -108,7 +108,7 @@ def fine_tune(
     axes : str, optional
         One letter a dimension, as for `napari_sr.upscale`; overrides those of a layer.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        ``"auto"``, ``"gpu"``, ``"cpu"``, ``"cuda:1"`` or ``"mps"``, as for `napari_sr.upscale`.
     progress : callable, optional
         Called with the seconds spent and the seconds in all. An exception that it raises stops the run, and nothing
         is kept.

@@ -70,7 +70,7 @@ def train(
     resume : bool
         Continue the run in ``folder``.
     device : str
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+        ``"auto"``, ``"gpu"``, ``"cpu"``, ``"cuda:1"`` or ``"mps"``, as for `napari_sr.upscale`.
     progress : callable, optional
         Called after each step, and after each image that teachers enlarge. An exception that it raises stops the run,
         which can be resumed.
