@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_sr.models import Model, ModelCard
 
 _MIN_GAIN = 0.02
-"""Gain in dB, on test tiles as they are and blurred, below which the base is kept: nobody would see less."""
+"""Gain in dB, on test tiles as they are and blurred, below which the base is kept: a smaller one is not visible."""
 
 
 @dataclass(frozen=True, slots=True)
