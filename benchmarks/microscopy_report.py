@@ -156,7 +156,7 @@ def tuned_table(results: dict[str, FineTuned], minutes: float) -> str:
     ]
     for name, each in results.items():
         figures = [f"{psnr:.2f}" for psnr in (each.bicubic, each.before, each.after)]
-        gains = [f"{each.gain:+.2f}", f"{each.soft_gain:+.2f}"]
+        gains = [f"{each.gain:+.2f}", f"{each.blurred_gain:+.2f}"]
         kept = "base kept" if each.card is None else ""
         lines.append(_row([name, str(each.tiles), *figures, *gains, kept]))
     most = max((each.gain for each in results.values() if each.card), default=0.0)

@@ -83,7 +83,7 @@ def held_out(
     results = {}
     for name in _some(images, count):
         with _own_catalog(), suppress(InputError):
-            results[name] = fine_tune(images[name], base, minutes, scale=scale)
+            results[name] = fine_tune(images[name], scale, base, minutes)
             print(f"x{scale} {name}: {results[name]}", file=sys.stderr, flush=True)
     return results
 
@@ -100,7 +100,7 @@ def _one(
 ) -> tuple[float, str]:
     _, small = cut_and_shrink(image, scale, GREY)
     with _own_catalog():
-        result = fine_tune(small, base, minutes, scale=scale)
+        result = fine_tune(small, scale, base, minutes)
         model = base if result.card is None else result.card.id
         return evaluate(model, {name: image}, scale, protocol="grey").psnr, str(result)
 

@@ -17,17 +17,18 @@ from pathlib import Path
 import torch
 
 from napari_sr.evaluation import evaluate
-from napari_sr.training._dataset import TrainingData, read_images
-from napari_sr.training._recipe import (
+from napari_sr.training import (
     DataRecipe,
     ModelRecipe,
-    OptimisationRecipe,
-    Recipe,
+    OptimizationRecipe,
+    Phase,
+    RunFolder,
     ScheduleRecipe,
     Stage,
+    Trainer,
+    TrainingData,
+    read_images,
 )
-from napari_sr.training._run import RunFolder
-from napari_sr.training._trainer import Trainer
 
 MSPN = {"channels": 48, "blocks": 4}
 FIRST = {**MSPN, "dilated": "full", "blueprint": True}
@@ -46,10 +47,10 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
 }
 
 
-def recipe_for(name: str, iterations: int, args: argparse.Namespace) -> Recipe:
-    """The one recipe, for any network."""
+def phase_for(name: str, iterations: int, args: argparse.Namespace) -> Phase:
+    """The same training for any network."""
     architecture, config = VARIANTS[name]
-    return Recipe(
+    return Phase(
         model=ModelRecipe(
             "".join(c if c.isalnum() else "-" for c in name),
             architecture,
@@ -57,14 +58,14 @@ def recipe_for(name: str, iterations: int, args: argparse.Namespace) -> Recipe:
             dict(config),
             "RGB",
         ),
-        data=DataRecipe(train=str(args.data / "train_photos")),
+        data=DataRecipe(train=args.data / "train_photos"),
         stage=(Stage(iterations, patch=32, batch=16),),
         schedule=ScheduleRecipe(lr=args.lr, lr_min=1e-6, warmup=100),
-        optimisation=OptimisationRecipe(
+        optimization=OptimizationRecipe(
             validate_every=iterations,
             clip=0.5,
             precision=args.precision,
-            optimiser=args.optimiser,
+            optimizer=args.optimizer,
         ),
     )
 
@@ -73,7 +74,7 @@ def seconds_per_step(
     name: str, data: tuple[TrainingData, TrainingData], args: argparse.Namespace
 ) -> float:
     """Median of a few steps."""
-    trainer = Trainer(recipe_for(name, 1000, args), *data, torch.device("cpu"))
+    trainer = Trainer(phase_for(name, 1000, args), *data, torch.device("cpu"))
     took = []
     for _ in range(15):
         start = time.process_time()
@@ -87,16 +88,16 @@ def measure(
 ) -> dict[str, object]:
     """Train one variant for the minutes and measure it."""
     iterations = int(args.minutes * 60 / seconds_per_step(name, data, args))
-    recipe = recipe_for(name, iterations, args)
-    trainer = Trainer(recipe, *data, torch.device("cpu"))
+    phase = phase_for(name, iterations, args)
+    trainer = Trainer(phase, *data, torch.device("cpu"))
     while trainer.iteration < iterations:
         loss = trainer.step()
         if trainer.iteration % 200 == 0:
             print(f"{name}: {trainer.iteration} of {iterations}, loss {loss:.5f}", flush=True)
     entry = trainer.validate(0.0)
-    path = RunFolder(args.out / recipe.model.id).save_weights(
-        "last", trainer.average.network, recipe, entry
-    )
+    run = RunFolder(args.out / phase.model.id)
+    path = run.path / f"{phase.weights_name}-last.safetensors"
+    run.save_weights(path, trainer.average.module, phase, entry)
     row: dict[str, object] = {
         "variant": name,
         "scale": args.scale,
@@ -120,7 +121,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with train_photos and benchmarks")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--scale", type=int, default=2)
-    parser.add_argument("--optimiser", choices=["adam", "soap"], default="soap")
+    parser.add_argument("--optimizer", choices=["adam", "soap"], default="soap")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--only", nargs="*", default=list(VARIANTS))

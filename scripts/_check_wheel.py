@@ -19,6 +19,7 @@ NEEDED = (
     "napari_sr/py.typed",
     "napari_sr/weights/catalog.toml",
     "napari_sr/weights/TRAINING.md",
+    "napari_sr/training/recipes/ecbsr.toml",
 )
 SUFFIXES = {".py", ".typed", ".yaml", ".toml", ".md", ".safetensors", ".svg"}
 HEAVY = ("torch", "napari", "qtpy", "dask", "zarr", "skimage", "cv2")

@@ -1,47 +1,42 @@
-"""Take finished runs into the wheel: merge, store, measure, and write down what was measured.
+"""Add the results of training runs to the package: merge, store, measure, and write down the scores.
 
     .venv/bin/python scripts/bundle_weights.py runs/ecbsr-x2 … --benchmarks ../shared/data/benchmarks
 
-Runs that went on from one another are named together, first to last: ``runs/ecbsr-x2,runs/ecbsr-second-x2``; the
-last one's weights are taken, the log and the curve are those of all. Best weights are merged, stored as float16 if that
-moves neither benchmark by 0.01 dB, measured on Set5 and Set14 through `napari_sr.evaluation`, and entered in
-``catalog.toml``; the log and the curve go to ``docs/training``, the figures and the commands to TRAINING.md.
-A model's card must already stand in the catalog, or in scripts/cards.toml. Weights that are worse on the held-out
-images than those that ship are refused.
+The best weights of a run are merged, stored as float16 if that changes neither benchmark by 0.01 dB, measured on Set5
+and Set14 by `napari_sr.evaluation`, and entered in ``catalog.toml``. The log and the learning curve go to
+``docs/training``, the table of scores to TRAINING.md. The model's card must be in the catalog, or in
+scripts/cards.toml. Weights that are worse on the held-out images than the bundled ones are refused.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-import tomlkit
+import tomlkit  # keeps comments and layout of the catalog, which is also edited by hand
 import torch
-from _training_record import commands, joined, read_recipes, runs_of
+from _training_record import BEGIN, END, SETS, replace_between, results_table
 from safetensors import safe_open
 from torch import nn
 
+from napari_sr._files import sha256
 from napari_sr.architectures import registry
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.errors import NapariSRError
 from napari_sr.evaluation import evaluate
 from napari_sr.models import load_model, save_network
-from napari_sr.training._curve import draw
-from napari_sr.training._run import RunFolder, append_entry, read_log
+from napari_sr.training import RunFolder, draw_curve, read_log
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT / "src/napari_sr/weights"
 LOGS = ROOT / "docs/training"
-SETS = ("Set5", "Set14")
-BEGIN = "<!-- results: written by scripts/bundle_weights.py -->"
-END = "<!-- end of results -->"
-BEGIN_COMMANDS = "<!-- commands: written by scripts/bundle_weights.py -->"
-END_COMMANDS = "<!-- end of commands -->"
+MAX_LOSS = 0.01
+"""Change of PSNR in dB up to which weights are stored as float16: the last digit that papers print."""
 Scores = dict[str, tuple[float, float]]
 
 
@@ -52,7 +47,7 @@ def measure(path: Path, scale: int, benchmarks: Path) -> Scores:
 
 
 def store(network: nn.Module, header: dict[str, str], target: Path, half: bool) -> None:
-    """Write the merged network, in half precision where asked for."""
+    """Write the merged network, in half precision or not."""
     architecture, config = registry.detect(network.state_dict())
     stored = network.half() if half else network.float()
     facts = {k: header[k] for k in ("iterations", "validation_psnr") if k in header}
@@ -62,12 +57,12 @@ def store(network: nn.Module, header: dict[str, str], target: Path, half: bool) 
 def choose_precision(
     network: nn.Module, header: dict[str, str], target: Path, scale: int, benchmarks: Path
 ) -> Scores:
-    """Store in float16 if the benchmarks do not notice, else in float32."""
+    """Store in float16 if that does not change the benchmarks, else in float32."""
     store(network, header, target, half=False)
     full = measure(target, scale, benchmarks)
     store(network, header, target, half=True)
     half = measure(target, scale, benchmarks)
-    if max(abs(full[name][0] - half[name][0]) for name in SETS) < 0.01:
+    if max(abs(full[name][0] - half[name][0]) for name in SETS) < MAX_LOSS:
         return half
     store(network.float(), header, target, half=False)
     return full
@@ -92,7 +87,7 @@ def enter(model: str, entry: dict[str, Any]) -> None:
 
 
 def new_card(model: str) -> Any:
-    """Card of a model that enters the catalog, without checkpoints."""
+    """Card of a model that is not in the catalog yet."""
     waiting = tomlkit.parse((ROOT / "scripts/cards.toml").read_text(encoding="utf-8"))
     card = next((c for c in waiting.get("model", []) if c["id"] == model), None)
     if card is None:
@@ -100,24 +95,24 @@ def new_card(model: str) -> Any:
     return card
 
 
-def shipped_psnr(target: Path) -> float:
-    """Held-out PSNR of the weights that ship now."""
+def bundled_psnr(target: Path) -> float:
+    """Held-out PSNR of the weights that are bundled now."""
     if not target.exists():
         return float("-inf")
     with safe_open(target, "pt") as file:
         return float((file.metadata() or {}).get("validation_psnr", "-inf"))
 
 
-def bundle(runs: list[Path], benchmarks: Path, anyway: bool = False) -> None:
-    """Take in the last of some runs that went on from one another; ``anyway``: be it worse on the held-out images."""
-    best = next(runs[-1].glob("*-best.safetensors"))
+def bundle(run: Path, benchmarks: Path, anyway: bool = False) -> None:
+    """Add the best weights of a run; with ``anyway`` even if they are worse on the held-out images."""
+    best = next(run.glob("*-best.safetensors"))
     name = best.name.removesuffix("-best.safetensors")
     model, _, scale = name.rpartition("-x")
     target = WEIGHTS / f"{name}.safetensors"
     with safe_open(best, "pt") as file:
         header = file.metadata()
-    if not anyway and float(header["validation_psnr"]) <= shipped_psnr(target):
-        print(f"{name}: what ships is as good; left as it is")
+    if not anyway and float(header["validation_psnr"]) <= bundled_psnr(target):
+        print(f"{name}: the bundled weights are as good; nothing changed")
         return
     network = load_model(best).network(int(scale))
     scores = choose_precision(network, header, target, int(scale), benchmarks)
@@ -127,82 +122,47 @@ def bundle(runs: list[Path], benchmarks: Path, anyway: bool = False) -> None:
         {
             "scale": int(scale),
             "file": target.name,
-            "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
+            "sha256": sha256(target),
             "size": target.stat().st_size,
             "parameters": sum(p.numel() for p in network.parameters()),
             **({"halo": h} if (h := halo(network)) is not None else {}),
             "scores": {k: list(v) for k, v in scores.items()},
         },
     )
-    keep_log(name, runs)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(RunFolder(run).log, LOGS / f"{name}.csv")
     print(name, json.dumps(scores))
 
 
-def keep_log(name: str, runs: list[Path]) -> None:
-    """Log of all runs that led to the weights."""
-    known = len(runs_of(name, read_recipes()))
-    if len(runs) < known:
-        print(f"{name}: the log is of {len(runs)} run(s), the recipes are {known}")
-    LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / f"{name}.csv"
-    log.unlink(missing_ok=True)
-    for entry in joined([RunFolder(run).entries() for run in runs]):
-        append_entry(log, entry)
-
-
 def write_results() -> None:
-    """Bring the tables of TRAINING.md up to date with the catalog, the logs and the recipes."""
-    rows = [
-        "| weights | parameters | iterations | hours | Set5 PSNR / SSIM | Set14 PSNR / SSIM | curve |"
-    ]
-    rows.append("|---|---|---|---|---|---|---|")
-    rows += [
-        _row(checkpoint)
-        for card in tomlkit.parse((WEIGHTS / "catalog.toml").read_text(encoding="utf-8"))["model"]
-        for checkpoint in card["checkpoint"]
-        if checkpoint.get("file")
-    ]
+    """Update the table of TRAINING.md and the learning curves."""
+    for log in LOGS.glob("*.csv"):
+        draw_curve(read_log(log), log.with_suffix(".svg"))
     path = WEIGHTS / "TRAINING.md"
-    text = between(path.read_text(encoding="utf-8"), BEGIN, END, "\n".join(rows))
-    names = [row.split(" | ")[0].removeprefix("| ") for row in rows[2:]]
-    section = commands(names, read_recipes())
-    path.write_text(between(text, BEGIN_COMMANDS, END_COMMANDS, section), encoding="utf-8")
-
-
-def between(text: str, begin: str, end: str, new: str) -> str:
-    """The text with what stands between two marks replaced."""
-    head, _, rest = text.partition(begin)
-    return f"{head}{begin}\n{new}\n{end}{rest.partition(end)[2]}"
-
-
-def _row(checkpoint: dict[str, Any]) -> str:
-    name = checkpoint["file"].removesuffix(".safetensors")
-    entries = read_log(LOGS / f"{name}.csv")
-    draw(entries, LOGS / f"{name}.svg")
-    scores = " | ".join("{:.2f} / {:.4f}".format(*checkpoint["scores"][each]) for each in SETS)
-    size, steps, hours = checkpoint["parameters"], entries[-1].iteration, entries[-1].seconds / 3600
-    curve = f"[{name}](../../../docs/training/{name}.svg)"
-    return f"| {name} | {size:,} | {steps:,} | {hours:.1f} | {scores} | {curve} |"
+    table = results_table(WEIGHTS / "catalog.toml", LOGS)
+    path.write_text(
+        replace_between(path.read_text(encoding="utf-8"), BEGIN, END, table), encoding="utf-8"
+    )
 
 
 def main() -> None:
-    """Take in the runs that are named."""
+    """Add the runs that are named."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("runs", nargs="*", help="folders; none: write TRAINING.md again")
-    parser.add_argument(
-        "--benchmarks", type=Path, required=True, help="folder with Set5/HR and Set14/HR"
-    )
+    parser.add_argument("runs", nargs="*", type=Path, help="folders; none: only write TRAINING.md")
+    parser.add_argument("--benchmarks", type=Path, help="folder with Set5/HR and Set14/HR")
     parser.add_argument(
         "--anyway",
         action="store_true",
-        help="even if the held-out images speak for what ships; say why in TRAINING.md",
+        help="even if they are worse on the held-out images; say why in docs/research/training.md",
     )
     args = parser.parse_args()
+    if args.runs and not args.benchmarks:
+        parser.error("--benchmarks is needed to measure runs")
     for run in args.runs:
         try:
-            bundle([Path(part) for part in run.split(",")], args.benchmarks, args.anyway)
+            bundle(run, args.benchmarks, args.anyway)
         except NapariSRError as error:
             sys.exit(f"{run}: {error}")
     write_results()

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from napari_sr.evaluation import psnr
-from napari_sr.training._dataset import held_out_places, image_paths
+from napari_sr.training import held_out_indices, image_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,7 +167,7 @@ def _texture(path: Path) -> Pixels | None:
 
 def make_mosaics(photos: list[Path], out: Path) -> None:
     """Nine tiles at a third in one, sharper than what they come from; none that recipes hold out of PHOTOS."""
-    held = held_out_places(len(photos), HELD_OUT)
+    held = held_out_indices(len(photos), HELD_OUT)
     used = [path for i, path in enumerate(photos) if i not in held]
     np.random.default_rng(0).shuffle(used)
     for number in range(len(used) // 9):

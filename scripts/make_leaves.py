@@ -22,7 +22,7 @@ import numpy as np
 from gather_tiles import SIDE
 
 from napari_sr.evaluation import read_rgb
-from napari_sr.training._dataset import image_paths
+from napari_sr.training import image_paths
 
 if TYPE_CHECKING:
     from numpy.random import Generator

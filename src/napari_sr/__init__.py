@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sr.inference import Plan, UpscaleOptions, plan, upscale, upscale_image
     from napari_sr.layers import upscale_layer
     from napari_sr.models import list_models, load_model
-    from napari_sr.training import fine_tune
+    from napari_sr.training import fine_tune, train
 
 __all__ = [
     "Plan",
@@ -27,6 +27,7 @@ __all__ = [
     "list_models",
     "load_model",
     "plan",
+    "train",
     "upscale",
     "upscale_file",
     "upscale_image",
@@ -42,6 +43,7 @@ _HOMES = {
     "list_models": "napari_sr.models",
     "load_model": "napari_sr.models",
     "plan": "napari_sr.inference",
+    "train": "napari_sr.training",
     "upscale": "napari_sr.inference",
     "upscale_file": "napari_sr.batch",
     "upscale_image": "napari_sr.inference",

@@ -10,7 +10,7 @@ from skimage import data
 
 from napari_sr.io import write_image
 from napari_sr.models import list_models
-from napari_sr.training import _student
+from napari_sr.training import _fine_tuner
 from tests.cli.conftest import one_line
 
 
@@ -24,8 +24,8 @@ def bricks(tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick_steps(monkeypatch):
-    monkeypatch.setattr(_student, "_BATCH", 4)
-    monkeypatch.setattr(_student, "_PATCH", 24)
+    monkeypatch.setattr(_fine_tuner, "_BATCH_SIZE", 4)
+    monkeypatch.setattr(_fine_tuner, "_PATCH_SIDE", 24)
 
 
 def test_a_model_of_ones_own_is_made_listed_and_used(run, bricks, tmp_path):
@@ -42,7 +42,7 @@ def test_a_model_of_ones_own_is_made_listed_and_used(run, bricks, tmp_path):
 
 
 def test_where_the_base_is_kept_it_is_said(run, bricks, monkeypatch):
-    monkeypatch.setattr(_student, "_LR_SMALL", 0.0)
+    monkeypatch.setattr(_fine_tuner, "_LR_SMALL_NETWORK", 0.0)
     before = list_models()
     said = run("fine-tune", bricks / "left.tif", "--base", "esr-tm", "--minutes", 0.02)
     assert said.exit_code == 0

@@ -1,4 +1,4 @@
-"""``napari-sr train``: from a recipe to weights that `upscale` can use."""
+"""``napari-sr train``: a recipe becomes weights that ``upscale`` can use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ iterations = 6
 patch = 8
 batch = 2
 
-[optimisation]
+[optimization]
 validate_every = 3
 precision = "float32"
 """
@@ -58,7 +58,7 @@ def test_a_run_is_not_overwritten_but_resumed(run, recipe, tmp_path):
     assert run("train", recipe, "-o", tmp_path / "run", "--resume").exit_code == 0
 
 
-def test_recipes_that_cannot_be_followed(run, recipe, tmp_path):
+def test_wrong_recipes_are_one_line(run, recipe, tmp_path):
     assert "gone.toml" in one_line(run("train", tmp_path / "gone.toml"))
     recipe.write_text(RECIPE.replace("held_out", "heldout"))
     assert "heldout" in one_line(run("train", recipe, "-o", tmp_path / "run"))
@@ -68,18 +68,20 @@ def test_recipes_that_cannot_be_followed(run, recipe, tmp_path):
     assert not any((tmp_path / "run").glob("*"))
 
 
-def test_a_recipe_that_ships_is_found_by_its_name(run, tmp_path):
-    """It gets as far as its data, which are not there."""
+def test_a_recipe_of_the_package_is_found_by_its_name(run, tmp_path):
+    """It is read, and then its images are missing."""
     call = ("-o", tmp_path / "run", "--data", tmp_path / "nowhere")
     assert "nowhere" in one_line(run("train", "ecbsr-x2", *call))
-    assert "ecbsr-x2, " in one_line(run("train", "ecbsr-x9", *call))
+    assert "nowhere" in one_line(run("train", "ecbsr", "--scale", 2, *call))
+    assert "the scales are 2, 3, 4, not 9" in one_line(run("train", "ecbsr-x9", *call))
+    assert "the recipes are bsrn, ecbsr, " in one_line(run("train", "ecbrs-x2", *call))
 
 
-def test_a_teacher_and_a_start_are_named_on_the_command_line(run, recipe, tmp_path):
+def test_teachers_and_initial_weights_are_options(run, recipe, tmp_path):
     first = run("train", recipe, "-o", tmp_path / "first", "--teacher", "bicubic")
     assert first.exit_code == 0, first.stderr
-    told = [f"teachers: {done}/2 images" for done in range(3)]
-    assert first.stdout.splitlines()[:3] == told
+    lines = [f"teachers: {done}/2 images" for done in range(3)]
+    assert first.stdout.splitlines()[:3] == lines
     weights = first.stdout.splitlines()[-1].removeprefix("best weights: ")
     second = run("train", recipe, "-o", tmp_path / "second", "--init", weights)
     assert second.exit_code == 0, second.stderr
@@ -93,6 +95,21 @@ def test_a_teacher_and_a_start_are_named_on_the_command_line(run, recipe, tmp_pa
         ("--init", weights, "--init", "gone.safetensors"),
     ):
         assert "gone.safetensors" in one_line(run(*lost, *start))
+
+
+def test_phases_are_trained_one_after_the_other(run, recipe, tmp_path):
+    stage = "stage = [{ iterations = 3, patch = 8, batch = 2 }]\n"
+    more = f'[[phase]]\n[[phase]]\ndata.train = "other"\n{stage}'
+    recipe.write_text(RECIPE + more)
+    call = ("train", recipe, "-o", tmp_path / "run", "--data", f"images={tmp_path / 'images'}")
+    assert "data.train: " in one_line(run(*call)), "the second folder is missing"
+    result = run(*call, "--data", f"other={tmp_path / 'images'}", "--resume")
+    assert result.exit_code == 0, result.stderr
+    assert [" ".join(line.split()[:3]) for line in result.stdout.splitlines()[:-1]] == [
+        "9/9 phase 2"
+    ]
+    assert (tmp_path / "run/tiny-x2-best.safetensors").is_file()
+    assert "NAME=FOLDER" in run(*call, "--data", "nowhere").stderr
 
 
 def psnrs(result):

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from skimage import data
 
 from napari_sr.models import list_models
-from napari_sr.training import FineTuned, _student
+from napari_sr.training import FineTuned, _fine_tuner
 from napari_sr.widgets import FineTuneWidget, _fine_tune
 from napari_sr.widgets._model_combo import ModelCombo
 from tests.gui.conftest import our_threads
@@ -21,8 +21,8 @@ from tests.gui.conftest import our_threads
 
 @pytest.fixture(autouse=True)
 def quick_steps(monkeypatch):
-    monkeypatch.setattr(_student, "_BATCH", 4)
-    monkeypatch.setattr(_student, "_PATCH", 24)
+    monkeypatch.setattr(_fine_tuner, "_BATCH_SIZE", 4)
+    monkeypatch.setattr(_fine_tuner, "_PATCH_SIDE", 24)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_cancelling_keeps_nothing(widget, qtbot):
 
 
 def test_where_nothing_is_gained_it_is_said(widget, qtbot, monkeypatch):
-    monkeypatch.setattr(_student, "_LR", 0.0)
+    monkeypatch.setattr(_fine_tuner, "_LR", 0.0)
     widget.minutes.setValue(0.1)
     press(qtbot, widget.start)
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)

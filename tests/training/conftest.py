@@ -1,4 +1,4 @@
-"""A folder of small images and a recipe that trains in seconds."""
+"""A folder of small images and a recipe with one phase that trains in seconds."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from skimage import data
+
+from napari_sr.training import Phase, read_recipe
 
 RECIPE = """
 [model]
@@ -31,7 +33,7 @@ batch = 2
 [schedule]
 lr = 1e-3
 
-[optimisation]
+[optimization]
 validate_every = 10
 precision = "float32"
 """
@@ -46,6 +48,12 @@ def make_images(folder):
         tile = image[60 * i : 60 * i + height, 40 * i : 40 * i + width]
         cv2.imwrite(str(folder / f"images/{i}.png"), np.ascontiguousarray(tile[..., ::-1]))
     return folder
+
+
+def read_phase(path) -> Phase:
+    """The only phase of a recipe."""
+    (phase,) = read_recipe(path).phases
+    return phase
 
 
 @pytest.fixture

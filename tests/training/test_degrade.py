@@ -1,4 +1,4 @@
-"""What is drawn has the statistics that the recipe names, and belongs to the patch that it is drawn for."""
+"""Degradation: noise and blur have the statistics of the recipe, and each patch has its own."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from scipy.ndimage import gaussian_filter
 
 from napari_sr.errors import RecipeError
 from napari_sr.imaging import imresize
-from napari_sr.training import read_recipe
+from napari_sr.training import Stage, read_recipe
 from napari_sr.training._dataset import load_data
 from napari_sr.training._degrade import Degradation, blur, shrink
-from napari_sr.training._recipe import DegradationRecipe, Stage
+from napari_sr.training._recipe import DegradationRecipe
+from tests.training.conftest import read_phase
 
 
 def degraded(large, scale=2, seed=0, **limits):
@@ -28,7 +29,7 @@ def flat(value, count=64, side=64):
     return torch.full((count, 1, side, side), value)
 
 
-def test_nothing_asked_for_is_bicubic_alone():
+def test_default_degradation_is_bicubic_downscaling():
     large = scene()
     small, target = degraded(large)
     assert torch.equal(target, large)
@@ -38,7 +39,7 @@ def test_nothing_asked_for_is_bicubic_alone():
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_smaller_images_are_matlabs(scale):
+def test_shrink_equals_matlab_bicubic(scale):
     image = np.random.default_rng(0).random((12 * scale, 7 * scale))
     found = shrink(torch.from_numpy(image).float()[None, None], scale)[0, 0]
     np.testing.assert_allclose(found, imresize(image, 1 / scale), atol=1e-6)
@@ -52,7 +53,7 @@ def test_each_image_is_blurred_by_its_own_gaussian():
         np.testing.assert_allclose(each, expected, atol=1e-5)
 
 
-def test_the_width_of_the_blur_is_in_small_pixels():
+def test_blur_is_in_small_pixels():
     """A point of light has the variance of the Gaussian, and of bicubic's, at every scale."""
     for scale in (2, 4):
         side = 31 * scale
@@ -67,7 +68,7 @@ def test_the_width_of_the_blur_is_in_small_pixels():
         assert variances[0] - variances[1] == pytest.approx(3, abs=0.1)
 
 
-def test_a_soft_scene_is_soft_in_both_images():
+def test_softness_is_in_both_images():
     large = scene(3, 60)
     small, target = degraded(large, softness=(1.3, 1.3))
     soft = np.stack([gaussian_filter(each[0], 1.3, mode="mirror", radius=4) for each in large])
@@ -77,24 +78,24 @@ def test_a_soft_scene_is_soft_in_both_images():
 
 
 @pytest.mark.parametrize(("light", "photons"), [(0.2, 50.0), (0.5, 1000.0)])
-def test_shot_noise_grows_with_the_light(light, photons):
+def test_shot_noise_variance_is_light_over_photons(light, photons):
     small, _ = degraded(flat(light), photons=(photons, photons))
     assert small.mean() == pytest.approx(light, rel=5e-3)
     assert small.var() == pytest.approx(light / photons, rel=0.03)
 
 
-def test_variances_of_light_and_camera_add_up():
+def test_shot_and_read_noise_variances_add():
     small, _ = degraded(flat(0.4), photons=(200.0, 200.0), read_noise=(0.03, 0.03))
     assert small.var() == pytest.approx(0.4 / 200 + 0.03**2, rel=0.03)
 
 
-def test_noise_is_in_what_is_seen_and_not_in_what_is_restored():
+def test_noise_is_in_the_input_and_not_in_the_target():
     small, target = degraded(flat(0.4), read_noise=(0.05, 0.05), photons=(90.0, 90.0))
     assert small.std() > 0.05
     assert target.std() < 1e-6
 
 
-def test_gain_gamma_and_pedestal_are_in_both():
+def test_gain_gamma_and_offset_are_in_both_images():
     large = flat(0.25, 4)
     small, target = degraded(large, gain=(0.5, 0.5), gamma=(2.0, 2.0), offset=(0.1, 0.1))
     for image in (small, target):
@@ -102,7 +103,7 @@ def test_gain_gamma_and_pedestal_are_in_both():
 
 
 @pytest.mark.parametrize("name", ["gain", "offset", "gamma"])
-def test_every_patch_draws_for_itself_and_evenly(name):
+def test_each_patch_draws_its_own_values_uniformly(name):
     limits = {"gain": (0.2, 0.8), "offset": (0.1, 0.4), "gamma": (0.5, 2.0)}[name]
     _, target = degraded(flat(0.5, 4000, 2), **{name: limits})
     seen = target[:, 0, 0, 0]
@@ -112,7 +113,7 @@ def test_every_patch_draws_for_itself_and_evenly(name):
     assert float(drawn.mean()) == pytest.approx(sum(limits) / 2, rel=0.02)
 
 
-def test_what_is_seen_stays_in_range():
+def test_degraded_images_stay_in_range():
     small, target = degraded(scene(8), read_noise=(0.5, 0.5), offset=(0.4, 0.4), gain=(1.5, 1.5))
     for image in (small, target):
         assert float(image.min()) >= 0
@@ -131,12 +132,12 @@ gamma = [0.5, 2]
 """
 
 
-def test_a_recipe_asks_for_it(workspace):
+def test_degradation_of_a_recipe_is_applied(workspace):
     path = workspace / "recipe.toml"
     path.write_text(path.read_text() + TABLE)
-    recipe = read_recipe(path)
-    assert recipe.degradation.photons == (50.0, 5000.0)
-    train, held_out = load_data(recipe)
+    phase = read_phase(path)
+    assert phase.degradation.photons == (50.0, 5000.0)
+    train, held_out = load_data(phase)
     drawn = train.draw(Stage(1, patch=12, batch=5), torch.Generator().manual_seed(0))
     small, large = drawn.small, drawn.large
     assert small.shape == (5, 1, 12, 12)
@@ -146,11 +147,11 @@ def test_a_recipe_asks_for_it(workspace):
         assert torch.equal(pair.small, other.small)
 
 
-def test_a_patch_is_what_it_is_within_its_image(workspace):
-    """Blur and bicubic see beyond a patch's border, as they do in the image."""
+def test_patches_are_degraded_with_their_surroundings(workspace):
+    """Blur and bicubic downscaling use pixels beyond the border of a patch, as in the image."""
     path = workspace / "recipe.toml"
     path.write_text(path.read_text() + "[degradation]\nblur = [1.0, 1.0]\n")
-    train, _ = load_data(read_recipe(path))
+    train, _ = load_data(read_phase(path))
     stage = Stage(1, patch=12, batch=6)
     large = train.draw(stage, torch.Generator().manual_seed(3)).large
     small = train.draw(stage, torch.Generator().manual_seed(3)).small
@@ -162,7 +163,7 @@ def test_a_patch_is_what_it_is_within_its_image(workspace):
 @pytest.mark.parametrize(
     "wrong", ["blur = [2, 1]", "photons = [-1, 1]", "gain = [1]", "fog = [0, 1]"]
 )
-def test_limits_that_are_none_are_refused(workspace, wrong):
+def test_wrong_limits_are_refused(workspace, wrong):
     path = workspace / "recipe.toml"
     path.write_text(f"{path.read_text()}\n[degradation]\n{wrong}\n")
     with pytest.raises(RecipeError, match=r"degradation|entries"):

@@ -1,4 +1,4 @@
-"""Losses are zero where nothing differs, and what their formulas say elsewhere."""
+"""Losses: zero for equal images, and the values of their formulas otherwise."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from napari_sr.training._recipe import OptimisationRecipe
+from napari_sr.training import OptimizationRecipe
 from napari_sr.training.losses import Balanced, charbonnier, l1, l2, make_loss, psnr, spectral
 
 A, B = torch.rand(2, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize("loss", [l1, l2, spectral])
-def test_nothing_differs_nothing_lost(loss):
+def test_loss_of_equal_images_is_zero(loss):
     assert loss(A, A) == 0
 
 
-def test_values_on_a_constant_difference():
+def test_losses_of_a_constant_difference():
     assert l1(A + 0.5, A) == pytest.approx(0.5)
     assert l2(A + 0.5, A) == pytest.approx(0.25)
     assert charbonnier(A + 0.5, A) == pytest.approx(0.5, abs=1e-5)
 
 
-def test_psnr_is_that_of_scikit_image_the_mean_over_images():
+def test_psnr_equals_scikit_image_averaged_over_images():
     expected = [
         peak_signal_noise_ratio(a.numpy(), b.numpy(), data_range=1)
         for a, b in zip(A, B, strict=True)
@@ -31,7 +31,7 @@ def test_psnr_is_that_of_scikit_image_the_mean_over_images():
     assert psnr(A, B) == pytest.approx(-sum(expected) / len(expected), rel=1e-5)
 
 
-def test_psnr_weighs_a_faint_image_as_a_bright_one():
+def test_psnr_gives_faint_and_bright_images_the_same_influence():
     faint, bright = (
         torch.autograd.grad(psnr(x, torch.zeros_like(x)), x)[0] * x.detach()
         for x in ((k * A).requires_grad_() for k in (0.1, 1.0))
@@ -45,21 +45,21 @@ def test_charbonnier_is_smooth_at_zero():
     assert x.grad.abs().max() == 0
 
 
-def test_balanced_losses_do_not_depend_on_contrast():
+def test_balanced_loss_does_not_depend_on_contrast():
     for factor in (0.01, 1.0):
         loss = Balanced(0.3)
         assert loss(factor * A, factor * B) == pytest.approx(1.3, rel=1e-5)
         assert loss(factor * A, factor * (A + B) / 2) == pytest.approx(0.5 + 0.3 / 4, rel=1e-5)
 
 
-def test_balanced_losses_stay_finite_where_nothing_differs_at_first():
+def test_balanced_loss_is_finite_if_the_first_batch_has_no_error():
     loss = Balanced(0.3)
     assert loss(A, A) == 0
     assert torch.isfinite(loss(A, B))
 
 
-def test_the_spectrum_keeps_energy():
-    """Parseval: of the full orthonormal spectrum; half of it is what rfft2 stores."""
+def test_spectral_loss_is_that_of_the_orthonormal_spectrum():
+    """Parseval's theorem holds for the full spectrum, of which rfft2 stores half."""
     full = torch.fft.fft2(A - B, norm="ortho")
     assert (full.abs() ** 2).sum() == pytest.approx(((A - B) ** 2).sum().item(), rel=1e-5)
     half = torch.view_as_real(full[..., : 8 // 2 + 1]).abs().mean()
@@ -67,11 +67,11 @@ def test_the_spectrum_keeps_energy():
 
 
 @pytest.mark.parametrize("name", ["l1", "l2", "charbonnier", "psnr", "l1+fft", "charbonnier+fft"])
-def test_every_named_loss_falls_as_images_approach(name):
-    loss = make_loss(OptimisationRecipe(loss=name))
+def test_each_loss_decreases_towards_the_target(name):
+    loss = make_loss(OptimizationRecipe(loss=name))
     assert loss(A, A + 0.5 * (B - A)) < loss(A, B)
 
 
-def test_the_spectral_part_weighs_what_the_recipe_says():
-    loss = make_loss(OptimisationRecipe(loss="l1+fft", fft_weight=0.25))
+def test_fft_weight_is_the_weight_of_the_spectral_part():
+    loss = make_loss(OptimizationRecipe(loss="l1+fft", fft_weight=0.25))
     assert loss(A, B) == pytest.approx((0.75 * l1(A, B) + 0.25 * spectral(A, B)).item())

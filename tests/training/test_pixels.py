@@ -1,4 +1,4 @@
-"""Patches: each is a part of its image, and small and large ones show the same place."""
+"""Patches are parts of their images, and small and large patches show the same place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SIZES = [(9, 14), (20, 9), (11, 11)]
 
 
 def numbered(scale):
-    """Images whose every value says where it is: image, row and column of the small pixel."""
+    """Images whose values are their own position: image, row and column of the small pixel."""
     images = []
     for i, (h, w) in enumerate(SIZES):
         y, x = torch.meshgrid(torch.arange(h * scale), torch.arange(w * scale), indexing="ij")
@@ -30,7 +30,7 @@ def test_small_and_large_patches_show_the_same_place(seed, side):
     assert torch.equal(a[:, 0], corners.image[:, None, None].expand(-1, side, side))
 
 
-def test_turns_are_numpys():
+def test_orientations_are_the_eight_symmetries():
     store = PixelStore([torch.arange(12).view(3, 4, 1)])
     zero = torch.zeros(8, dtype=torch.long)
     turn = torch.tensor([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]).bool()
@@ -39,12 +39,12 @@ def test_turns_are_numpys():
     for patch, (flip_y, flip_x, swap) in zip(patches, turn.tolist(), strict=True):
         expected = square.T if swap else square
         expected = expected.flip(*[d for d, on in ((0, flip_y), (1, flip_x)) if on] or [[]])
-        # The swap happens to the image, the flips to the patch: all eight symmetries occur once.
+        # The image is transposed and the patch is flipped: each of the eight symmetries occurs once.
         assert any(torch.equal(patch, e) for e in (expected, expected.flip(0), expected.flip(1)))
     assert len({tuple(p.flatten().tolist()) for p in patches}) == 8
 
 
-def test_every_corner_can_be_drawn():
+def test_every_place_can_be_drawn():
     store = numbered(1)
     generator = torch.Generator().manual_seed(0)
     corners = random_corners(store.height, store.width, 4000, 9, generator)

@@ -1,4 +1,4 @@
-"""bfloat16 is used only where this machine's PyTorch gets gradients right in it."""
+"""bfloat16 is used only if its gradients are right on this machine."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import contextlib
 
 import pytest
 import torch
-from napari_sr.inference._precision import autocast as running
+from napari_sr.inference._machine import autocast as inference_autocast
 from torch import nn
 from torch.backends import cudnn
 
 from napari_sr.architectures.mspn import MSPN
 from napari_sr.errors import RecipeError
 from napari_sr.training import _precision, train
-from napari_sr.training._precision import autocast, convolving, wrong_in_bfloat16
+from napari_sr.training._precision import autocast, find_wrong_gradient, training_convolutions
 
 
 @pytest.fixture
@@ -21,15 +21,15 @@ def dilated_is_wrong(monkeypatch):
     """A PyTorch whose dilated convolutions have no gradient in bfloat16."""
     right = _precision._gradients
 
-    def gradients(conv, seen, bfloat16):
+    def gradients(conv, inputs, bfloat16):
         wrong = bfloat16 and max(conv.dilation) > 1
-        return [each * (0.0 if wrong else 1.0) for each in right(conv, seen, bfloat16)]
+        return [each * (0.0 if wrong else 1.0) for each in right(conv, inputs, bfloat16)]
 
     monkeypatch.setattr(_precision, "_gradients", gradients)
 
 
 @pytest.mark.parametrize(("channels", "attention"), [(24, "none"), (32, "none"), (16, "large")])
-def test_gradients_of_a_whole_network_are_right_or_it_is_said(channels, attention):
+def test_wrong_gradients_of_a_network_are_found(channels, attention):
     torch.manual_seed(0)
     network = MSPN(2, 3, channels, 1, attention, "full").to(memory_format=torch.channels_last)
     small = torch.rand(2, 3, 40, 40).contiguous(memory_format=torch.channels_last)
@@ -45,24 +45,24 @@ def test_gradients_of_a_whole_network_are_right_or_it_is_said(channels, attentio
         bool((rounded - exact).norm() < 0.3 * exact.norm())
         for exact, rounded in zip(gradients(False), gradients(True), strict=True)
     ]
-    assert all(close) or wrong_in_bfloat16(network) is not None
+    assert all(close) or find_wrong_gradient(network) is not None
 
 
-def test_the_convolution_that_is_wrong_is_named(dilated_is_wrong):
+def test_the_convolution_with_wrong_gradients_is_named(dilated_is_wrong):
     near, far = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=2, dilation=2)
-    assert wrong_in_bfloat16(nn.Sequential(near, near)) is None
-    assert wrong_in_bfloat16(nn.Sequential(near, far)) == "1"
+    assert find_wrong_gradient(nn.Sequential(near, near)) is None
+    assert find_wrong_gradient(nn.Sequential(near, far)) == "1"
 
 
-def test_a_recipe_that_asks_for_wrong_gradients_is_told(dilated_is_wrong, dilated_recipe):
+def test_a_recipe_that_needs_wrong_gradients_is_refused(dilated_is_wrong, dilated_recipe):
     dilated_recipe("bfloat16")
     with pytest.raises(RecipeError, match=r"gradient of blocks.0.wide.convs.1 .* 'float32'"):
         train("recipe.toml", "run", device="cpu")
 
 
-def test_left_to_itself_a_run_takes_float32_then(dilated_is_wrong, dilated_recipe, monkeypatch):
+def test_automatic_precision_avoids_wrong_gradients(dilated_is_wrong, dilated_recipe, monkeypatch):
     def timed(network, step):
-        raise AssertionError("which is faster is no question here")
+        raise AssertionError("timed although the gradients are wrong")
 
     monkeypatch.setattr("napari_sr.training._trainer.bfloat16_is_faster", timed)
     dilated_recipe("auto")
@@ -70,8 +70,8 @@ def test_left_to_itself_a_run_takes_float32_then(dilated_is_wrong, dilated_recip
 
 
 @pytest.mark.parametrize(("precision", "rounded"), [("auto", 19), ("bfloat16", 20), ("float32", 0)])
-def test_the_last_twentieth_of_a_run_is_in_float32(precision, rounded, workspace, monkeypatch):
-    monkeypatch.setattr("napari_sr.training._trainer.wrong_in_bfloat16", lambda network: None)
+def test_automatic_precision_ends_in_float32(precision, rounded, workspace, monkeypatch):
+    monkeypatch.setattr("napari_sr.training._trainer.find_wrong_gradient", lambda network: None)
     monkeypatch.setattr("napari_sr.training._trainer.bfloat16_is_faster", lambda *_: True)
     seen = []
     monkeypatch.setattr(
@@ -107,11 +107,11 @@ def dilated_recipe(workspace, monkeypatch):
     return write
 
 
-def test_a_step_on_a_gpu_ends_beside_a_run_that_goes_on(monkeypatch):
+def test_training_restores_convolution_settings_beside_a_running_inference(monkeypatch):
     monkeypatch.setattr(cudnn, "allow_tf32", True)
     monkeypatch.setattr(cudnn, "benchmark", False)
-    run = running("cuda", "float32")
-    with convolving(torch.device("cuda")):
+    run = inference_autocast("cuda", "float32")
+    with training_convolutions(torch.device("cuda")):
         assert cudnn.benchmark
         assert not cudnn.allow_tf32
         run.__enter__()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from napari_sr.models._download import download_model, to_download
     from napari_sr.models._foreign import Tiling
     from napari_sr.models._load import load_model
-    from napari_sr.models._model import Model
-    from napari_sr.models._own import add_model, import_model, remove_model
+    from napari_sr.models._model import Model, ready
+    from napari_sr.models._own import add_model, check_new_id, import_model, remove_model
     from napari_sr.models._save import save_network
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Tiling",
     "add_model",
     "card_of",
+    "check_new_id",
     "count_cost",
     "download_model",
     "explain_license",
@@ -41,6 +42,7 @@ __all__ = [
     "load_model",
     "local_scales",
     "models_folder",
+    "ready",
     "remove_model",
     "save_network",
     "to_download",
@@ -51,10 +53,12 @@ _HOME = {
     "Model": "_model",
     "Tiling": "_foreign",
     "add_model": "_own",
+    "check_new_id": "_own",
     "count_cost": "_cost",
     "download_model": "_download",
     "import_model": "_own",
     "load_model": "_load",
+    "ready": "_model",
     "remove_model": "_own",
     "save_network": "_save",
     "to_download": "_download",

@@ -1,4 +1,7 @@
-"""Pairs of small and large patches, drawn from a folder of images held in memory."""
+"""Training data: a folder of images in memory, from which pairs of low- and high-resolution patches are drawn.
+
+"Small" is the low-resolution image that a network sees, "large" the high-resolution image that it should produce.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,6 @@ from napari_sr.errors import RecipeError
 from napari_sr.imaging import bt601_luma, imresize, imresize_uint8
 from napari_sr.training._degrade import Degradation
 from napari_sr.training._pixels import Corners, PixelStore, most_detailed, random_corners
-from napari_sr.training._team import ALONE, Team
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sr.training._recipe import Color, Recipe, Stage
+    from napari_sr.training._recipe import Color, Phase, Stage
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 SUFFIXES = (".png", ".webp", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+"""Files of a folder that are taken as images: formats that OpenCV decodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,11 @@ class Batch:
     """Patches of one step, float32 in [0, 1]."""
 
     small: Tensor
-    """(N, C, p, p)."""
+    """Shape (N, C, p, p)."""
     large: Tensor
-    """(N, C, s·p, s·p): the truth."""
-    taught: Tensor | None = None
-    """Likewise: what the teachers made of the small images, where there are teachers."""
+    """Shape (N, C, s·p, s·p): the true images."""
+    teacher: Tensor | None = None
+    """Shape (N, C, s·p, s·p): what the teachers make of the small images, if there are teachers."""
 
 
 class TrainingData:
@@ -66,9 +69,9 @@ class TrainingData:
     color : {"Y", "RGB", "grey"}
         What the network sees.
     degradation : Degradation, optional
-        How small images come about; by MATLAB's bicubic if left out.
-    evenly : bool
-        Draw patches from all images alike, not as their room goes.
+        How small images are made. Left out: MATLAB's bicubic downscaling.
+    balanced : bool
+        Draw patches from all images equally often, instead of in proportion to their size.
 
     Raises
     ------
@@ -83,24 +86,24 @@ class TrainingData:
         color: Color,
         degradation: Degradation | None = None,
         *,
-        evenly: bool = False,
+        balanced: bool = False,
     ) -> None:
         if not images:
             raise RecipeError("there are no images to train on: data.train names an empty folder")
         self.scale, self.color, self.degradation = scale, color, degradation
-        self.evenly = evenly
-        pairs = _each(partial(_shrink, scale=scale, color=color), images)
+        self.balanced = balanced
+        pairs = _map(partial(_downscale_pair, scale=scale, color=color), images)
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
-        self.taught: PixelStore | None = None
+        self.teacher: PixelStore | None = None
 
     @property
     def margin(self) -> int:
-        """Small pixels drawn around a patch."""
+        """Small pixels around a patch that its degradation needs."""
         return self.degradation.margin if self.degradation else 0
 
     def check(self, stage: Stage) -> None:
-        """See that the patches of a stage fit into every image.
+        """Check that the patches of a stage fit into every image.
 
         Raises
         ------
@@ -112,39 +115,38 @@ class TrainingData:
             around = f" and {self.margin} around each" if self.margin else ""
             raise RecipeError(
                 f"patches of {stage.patch} pixels{around} do not fit: the smallest image, at 1/{self.scale}, "
-                f"has room for {max(most, 0)}; make patch smaller, or take out small reductions"
+                f"has room for {max(most, 0)}; make patch smaller, or remove small downscale_augmentations"
             )
 
-    def draw(self, stage: Stage, generator: torch.Generator, team: Team = ALONE) -> Batch:
-        """A batch of patches, or a process's share of it; each patch is the same place in all images."""
+    def draw(self, stage: Stage, generator: torch.Generator) -> Batch:
+        """Draw a batch of random patches; each is the same place in the small, large and teachers' image."""
         margin = self.margin
         side = stage.patch + 2 * margin
         corners = self._corners(stage, side, generator)
-        corners = corners.some(team.share(stage.batch))
         large = self._values(self.large.patches(corners, side, self.scale))
         if self.degradation is None:
-            small, taught = self._values(self.small.patches(corners, side)), self.taught
-            if taught is None:
+            small, teacher = self._values(self.small.patches(corners, side)), self.teacher
+            if teacher is None:
                 return Batch(small, large)
-            return Batch(small, large, self._values(taught.patches(corners, side, self.scale)))
-        small, large = self.degradation(large, team.own(generator))
-        return Batch(_inner(small, margin), _inner(large, margin * self.scale))
+            return Batch(small, large, self._values(teacher.patches(corners, side, self.scale)))
+        small, large = self.degradation(large, generator)
+        return Batch(_without_margin(small, margin), _without_margin(large, margin * self.scale))
 
     def to(self, device: torch.device) -> None:
-        """Move the pixels to a GPU, from where batches are drawn in no time; no more of them than it has room for.
+        """Move the pixels to a GPU, as far as they fit, so that drawing a batch takes no time.
 
-        What is degraded is drawn from main memory, for noise comes from there.
+        Images that are degraded stay in main memory, where their noise is drawn.
         """
         if device.type != "cuda" or self.degradation is not None:
             return
         with contextlib.suppress(torch.OutOfMemoryError):
-            for name in ("small", "large", "taught"):
+            for name in ("small", "large", "teacher"):
                 store: PixelStore | None = getattr(self, name)
                 if store is not None:
                     setattr(self, name, store.with_pixels(store.pixels.to(device)))
 
     def pairs(self) -> list[Pair]:
-        """Every whole image, for validation; degraded, if they are, in the same way every time."""
+        """All whole images, for validation; the same random degradation is applied at each call."""
         both = (
             [
                 self._values(store.image(i).permute(2, 0, 1)[None])
@@ -159,11 +161,11 @@ class TrainingData:
 
     def _corners(self, stage: Stage, side: int, generator: torch.Generator) -> Corners:
         height, width = self.small.height, self.small.width
-        drawn = stage.batch * stage.candidates
-        corners = random_corners(height, width, drawn, side, generator, evenly=self.evenly)
-        if stage.candidates == 1:
+        drawn = stage.batch * stage.detail_candidates
+        corners = random_corners(height, width, drawn, side, generator, balanced=self.balanced)
+        if stage.detail_candidates == 1:
             return corners
-        return most_detailed(self.small, corners, side, stage.candidates)
+        return most_detailed(self.small, corners, side, stage.detail_candidates)
 
     def _values(self, pixels: Tensor) -> Tensor:
         values = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
@@ -174,7 +176,19 @@ class TrainingData:
 
 
 def read_images(folder: Path, color: Color) -> list[NDArray[np.generic]]:
-    """Every image under a folder, sorted by path: RGB as uint8, grey scaled to [0, 1] by minimum and maximum.
+    """Read every image under a folder, sorted by path.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched recursively.
+    color : {"Y", "RGB", "grey"}
+        For ``grey``, images are scaled to [0, 1] by their minimum and maximum.
+
+    Returns
+    -------
+    list of arrays
+        (Y, X, 3) of uint8, or (Y, X) of float32 for ``grey``.
 
     Raises
     ------
@@ -183,73 +197,88 @@ def read_images(folder: Path, color: Color) -> list[NDArray[np.generic]]:
     """
     if not folder.is_dir():
         raise RecipeError(f"data.train: {folder} is not a folder; pass --data FOLDER")
-    return _each(partial(_read, color=color), image_paths(folder))
+    return _map(partial(_read, color=color), image_paths(folder))
 
 
 def image_paths(folder: Path) -> list[Path]:
-    """Images under a folder, subfolders included, sorted."""
+    """Paths of the images under a folder and its subfolders, sorted."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
 
 
-def held_out_places(count: int, wanted: int) -> set[int]:
-    """Which of so many images, sorted by path, are held out: evenly spread, the first and the last among them.
+def held_out_indices(count: int, wanted: int) -> set[int]:
+    """Indices of the images that are held out: evenly spread, the first and the last among them.
 
     Parameters
     ----------
     count : int
-        Images there are.
+        Number of images, sorted by path.
     wanted : int
-        Images to hold out; no more than half of them are.
+        Number of images to hold out; at most half of them are.
     """
     n_out = min(wanted, count // 2)
     return set(np.linspace(0, count - 1, n_out, dtype=int).tolist()) if n_out else set()
 
 
-def load_data(recipe: Recipe) -> tuple[TrainingData, TrainingData]:
-    """The training images of a recipe, and those held out for validation.
+def load_data(phase: Phase) -> tuple[TrainingData, TrainingData]:
+    """Read the images of a phase.
+
+    Parameters
+    ----------
+    phase : Phase
+        Its ``data``, ``model`` and ``degradation`` matter, and the patches of its stages.
+
+    Returns
+    -------
+    train, held_out : TrainingData
+        Images to train on and to validate on.
 
     Raises
     ------
     RecipeError
         If the images cannot be read, or are too small for the patches of any stage.
     """
-    images = read_images(recipe.resolve(recipe.data.train), recipe.model.color)
-    held = held_out_places(len(images), recipe.data.held_out)
-    scale, color = recipe.model.scale, recipe.model.color
-    degradation = Degradation(recipe.degradation, scale) if recipe.degradation.active else None
-    whole = [im for i, im in enumerate(images) if i not in held]
-    seen = _with_reductions(whole, recipe.data.reductions)
-    train = TrainingData(seen, scale, color, degradation, evenly=recipe.data.evenly)
-    for stage in recipe.stage:  # now, and not when its turn comes
+    images = read_images(phase.data.train, phase.model.color)
+    held = held_out_indices(len(images), phase.data.held_out)
+    scale, color = phase.model.scale, phase.model.color
+    degradation = Degradation(phase.degradation, scale) if phase.degradation.active else None
+    factors = phase.data.downscale_augmentations
+    train = TrainingData(
+        _with_downscaled([im for i, im in enumerate(images) if i not in held], factors),
+        scale,
+        color,
+        degradation,
+        balanced=phase.data.balanced_sampling,
+    )
+    for stage in phase.stage:  # all of them, before the first one starts
         train.check(stage)
-    # Without room for a split, the images themselves tell at least whether it learns.
+    # Without held-out images, validation on the training images shows at least whether the network learns.
     tests = [im for i, im in enumerate(images) if i in held] or images
-    if recipe.data.reduce_held_out:
-        tests = _with_reductions(tests, recipe.data.reductions)
+    if phase.data.augment_held_out:
+        tests = _with_downscaled(tests, factors)
     return train, TrainingData(tests, scale, color, degradation)
 
 
-def _with_reductions(
+def _with_downscaled(
     images: list[NDArray[np.generic]], factors: Iterable[float]
 ) -> list[NDArray[np.generic]]:
-    """The images, then all of them at each size."""
-    reduced = (_each(partial(_reduced, factor=factor), images) for factor in factors)
-    return [*images, *chain.from_iterable(reduced)]
+    """The images, followed by all of them at each smaller size."""
+    smaller = (_map(partial(_downscaled, factor=factor), images) for factor in factors)
+    return [*images, *chain.from_iterable(smaller)]
 
 
-def _each(change: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """What becomes of each, in order, on all processors: decoding and resizing leave Python's lock alone."""
+def _map(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Apply a function in several threads; decoding and resizing release the interpreter lock."""
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(change, items))
+        return list(pool.map(function, items))
 
 
-def _reduced(image: NDArray[np.generic], factor: float) -> NDArray[np.generic]:
+def _downscaled(image: NDArray[np.generic], factor: float) -> NDArray[np.generic]:
     if image.dtype == np.uint8:
         return imresize_uint8(image.astype(np.uint8), factor)
     return imresize(image, factor).clip(0, 1).astype(image.dtype)
 
 
-def _inner(images: Tensor, margin: int) -> Tensor:
+def _without_margin(images: Tensor, margin: int) -> Tensor:
     return images[..., margin:-margin, margin:-margin]
 
 
@@ -265,10 +294,10 @@ def _read(path: Path, color: Color) -> NDArray[np.generic]:
     return ((grey - low) / max(high - low, 1e-9)).astype(np.float32)
 
 
-def _shrink(
+def _downscale_pair(
     image: NDArray[np.generic], scale: int, color: Color
 ) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
-    """Small and large image, (Y, X, C), the large one cut to a multiple of the scale."""
+    """Small and large image, (Y, X, C); the large one is cropped to a multiple of the scale."""
     h, w = (n // scale * scale for n in image.shape[:2])
     large = np.ascontiguousarray(image[:h, :w])
     if color == "grey":

@@ -1,8 +1,8 @@
-"""Fine-tuning: a model learns from the very image that it will enlarge.
+"""Fine-tuning: a model is adapted to the image, or kind of image, that it will enlarge.
 
-The image is made smaller and the network learns the way back. Little data is easily learnt by heart, so tiles are held
-out: some tell when to stop, others, looked at once in the end, what was gained. Where nothing was, or nothing on the
-same tiles when they are as soft as the image itself, the base is kept.
+The image is downscaled and the network learns to restore it. So little data is easily memorized, so some tiles are held
+out: validation tiles decide when to stop, and test tiles, measured once at the end, say what was gained. The new model
+is discarded if test tiles do not gain, or if blurred test tiles, which are as sharp as the image itself, do not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,130 +18,134 @@ import torch
 
 from napari_sr._steps import finish
 from napari_sr.errors import InputError
-from napari_sr.models import import_model, list_models, load_model, save_network
-from napari_sr.models._own import check_new_id
-from napari_sr.training._own_image import cut, planes_of
-from napari_sr.training._student import FineTuneProgress, Student, psnr_of_bicubic
+from napari_sr.inference import resolve_device
+from napari_sr.models import check_new_id, import_model, list_models, load_model, save_network
+from napari_sr.training._fine_tune_data import extract_planes, split_tiles
+from napari_sr.training._fine_tuner import FineTuneProgress, FineTuner, psnr_of_bicubic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from napari_sr.models import Model, ModelCard
 
-_WORTH = 0.02
-"""Gain in dB, on tiles as they are and on softened ones, below which the base is kept."""
+_MIN_GAIN = 0.02
+"""Gain in dB, on test tiles as they are and blurred, below which the base is kept: a smaller one is not visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class FineTuned:
-    """What came of it; PSNR in dB over all pixels of the held-out tiles that nothing was chosen by."""
+    """Result of fine-tuning. PSNR (dB) is measured on test tiles, which were used neither to train nor to choose."""
 
     base: str
-    """Id of the model that it began with."""
+    """Id of the model that was fine-tuned."""
     card: ModelCard | None
-    """Of the new model in the catalog; None where nothing better was found and the base is kept."""
+    """Card of the new model in the catalog; None if it is not better and the base is kept."""
     bicubic: float
     """PSNR of bicubic interpolation."""
     before: float
     """PSNR of the base."""
     after: float
-    """PSNR of the best weights that were found."""
-    soft_gain: float
-    """Decibels over the base on the same tiles softened, as sharp for their pixels as the image itself may be."""
+    """PSNR of the best weights."""
+    blurred_gain: float
+    """Gain over the base, in dB, on the test tiles blurred to about the sharpness of the image itself."""
     tiles: int
-    """Held-out tiles that these figures are of."""
+    """Number of test tiles."""
     iterations: int
-    """Steps of training."""
+    """Training steps."""
     seconds: float
-    """Spent in all."""
+    """Time of the whole run."""
 
     @property
     def gain(self) -> float:
-        """Decibels over the base."""
+        """Gain over the base in dB."""
         return self.after - self.before
 
     @property
     def too_sharp(self) -> bool:
-        """Whether the base is kept although tiles gained, for softened ones did not."""
-        return self.card is None and self.gain >= _WORTH > self.soft_gain
+        """Whether the base is kept only because blurred tiles did not gain."""
+        return self.card is None and self.gain >= _MIN_GAIN > self.blurred_gain
 
     def __str__(self) -> str:
         """One line for people."""
         figures = (
-            f"{self.gain:+.2f} dB over {self.base} on {self.tiles} tiles held out "
+            f"{self.gain:+.2f} dB over {self.base} on {self.tiles} held-out tiles "
             f"(bicubic {self.bicubic:.2f}, before {self.before:.2f}, after {self.after:.2f} dB)"
         )
         if self.too_sharp:
-            change = f"{self.soft_gain:+.2f} dB"
-            return f"{self.base} is kept, since tiles as soft as the image may be would change by {change}: {figures}"
+            change = f"{self.blurred_gain:+.2f} dB"
+            return f"{self.base} is kept, since tiles as blurred as the image would change by {change}: {figures}"
         if self.card is None:
             return f"{self.base} is kept, since nothing better was found: {figures}"
         return f"{self.card.id} is in the catalog: {figures}"
 
 
 def fine_tune(
-    source: Any,
-    base: str | Path | Model = "mspn-microscopy",
+    image: Any,
+    scale: int | None = None,
+    model: str | Path | Model = "mspn-microscopy",
     minutes: float = 2,
     *,
-    scale: int | None = None,
     name: str | None = None,
     axes: str | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     progress: Callable[[float, float], object] | None = None,
 ) -> FineTuned:
-    """Make a model of one's own out of another and the image that it is meant for.
+    """Adapt a model to an image, and keep the result as a new model if it is better.
 
     Parameters
     ----------
-    source : array, list of arrays or of (array, axes), napari Image layer, or path of a folder of images
-        What it learns from; not changed. As much as there is of the kind that will be enlarged.
-    base : str, Path or Model
-        As for `napari_sr.load_model`; a network of ours with tensors, not a TorchScript or ONNX file.
-    minutes : float
-        How long it may take; it stops earlier where it gets no better.
+    image : array, list of arrays or of (array, axes), SpatialImage, napari Image layer, or path of a folder of images
+        What to learn from, as much as there is of the kind that will be enlarged; not changed. The axes of a layer are
+        read from its ``axis_labels``, as for `napari_sr.upscale_layer`.
     scale : int, optional
-        A native scale of the base; left out: its smallest.
+        A native scale of the model. Left out: its smallest.
+    model : str, Path or Model
+        The base, as for `napari_sr.load_model`: a network with tensors, not a TorchScript or ONNX file.
+    minutes : float
+        Training time at most; it ends earlier if nothing improves.
     name : str, optional
-        Id in the catalog. Left out: the base's with ``-tuned`` after it.
+        Id of the new model in the catalog. Left out: the id of the base followed by ``-tuned``.
     axes : str, optional
-        Of arrays, as for `napari_sr.upscale`.
+        One letter a dimension, as for `napari_sr.upscale`; overrides those of a layer.
     device : str
-        A torch device.
+        ``"auto"``, ``"gpu"``, ``"cpu"``, ``"cuda:1"`` or ``"mps"``, as for `napari_sr.upscale`.
     progress : callable, optional
-        Called with seconds spent and seconds in all. What it raises stops the run, and nothing is kept.
+        Called with the seconds spent and the seconds in all. An exception that it raises stops the run, and nothing
+        is kept.
 
     Returns
     -------
     FineTuned
-        The figures, and the card of the new model (group "Mine") if it is better than its base.
+        The gain, and the card of the new model (in the group "Mine") if it is better than its base.
 
     Raises
     ------
     InputError
-        If there is too little to learn from, or an option cannot be used.
+        If there is too little to learn from, or an option is not allowed.
     ModelLoadError, ModelNotFoundError
-        If the base cannot be had or not be trained.
+        If the base cannot be loaded or trained.
+    DeviceError
+        If this machine has no such device.
     """
-    steps = fine_tune_steps(source, base, minutes, scale=scale, name=name, axes=axes, device=device)
+    steps = fine_tune_steps(image, scale, model, minutes, name=name, axes=axes, device=device)
     return finish(steps, progress and (lambda state: progress(state.seconds, state.budget)))
 
 
 def fine_tune_steps(
-    source: Any,
-    base: str | Path | Model = "mspn-microscopy",
+    image: Any,
+    scale: int | None = None,
+    model: str | Path | Model = "mspn-microscopy",
     minutes: float = 2,
     *,
-    scale: int | None = None,
     name: str | None = None,
     axes: str | None = None,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> Generator[FineTuneProgress, None, FineTuned]:
-    """`fine_tune` step by step; closing the generator stops it, and nothing is kept.
+    """`fine_tune` step by step; closing the generator stops the run, and nothing is kept.
 
     Parameters
     ----------
-    source, base, minutes, scale, name, axes, device
+    image, scale, model, minutes, name, axes, device
         As for `fine_tune`.
 
     Yields
@@ -151,55 +155,54 @@ def fine_tune_steps(
     """
     if not 0 < minutes < math.inf:
         raise InputError(f"minutes must be a positive number, not {minutes!r}")
-    model = load_model(base)
-    native = model.scales[0] if scale is None else scale
-    id_ = check_new_id(name or _free_id(model), native)
-    student = Student(model, native, torch.device(device))
-    tiles, soft = cut(planes_of(source, model.card.color, axes), native)
+    where = torch.device(resolve_device(device))
+    base = load_model(model)
+    native = base.scales[0] if scale is None else scale
+    new_id = check_new_id(name or _free_id(base), native)
+    tuner = FineTuner(base, native, where)
+    tiles, blurred = split_tiles(extract_planes(image, base.card.color, axes), native)
     begun = time.monotonic()
-    yield from student.learn(tiles, soft, 60 * minutes)
-    networks = (student.base, student.best)
-    before, after = (student.psnr(each, tiles.test) for each in networks)
-    soft_before, soft_after = (student.psnr(each, soft.test) for each in networks)
-    worth = min(after - before, soft_after - soft_before) >= _WORTH and student.gain > 0
+    yield from tuner.train(tiles, blurred, 60 * minutes)
+    networks = (tuner.base, tuner.best)
+    before, after = (tuner.psnr(each, tiles.test) for each in networks)
+    blurred_before, blurred_after = (tuner.psnr(each, blurred.test) for each in networks)
+    better = min(after - before, blurred_after - blurred_before) >= _MIN_GAIN and tuner.gain > 0
     result = FineTuned(
-        base=model.id,
+        base=base.id,
         card=None,
         bicubic=psnr_of_bicubic(tiles.test, native),
         before=before,
         after=after,
-        soft_gain=soft_after - soft_before,
+        blurred_gain=blurred_after - blurred_before,
         tiles=len(tiles.test),
-        iterations=student.iterations,
+        iterations=tuner.iterations,
         seconds=time.monotonic() - begun,
     )
-    return _kept(result, model, student, id_) if worth else result
+    return _kept(result, base, tuner, new_id) if better else result
 
 
-def _free_id(model: Model) -> str:
+def _free_id(base: Model) -> str:
     taken = {card.id for card in list_models()}
-    first = f"{model.id.lower()}-tuned"
+    first = f"{base.id.lower()}-tuned"
     names = (first, *(f"{first}-{i}" for i in range(2, 1000)))
     return next(each for each in names if each not in taken)
 
 
-def _kept(result: FineTuned, model: Model, student: Student, id_: str) -> FineTuned:
-    """Put the new model into the catalog, with what is known of it."""
-    from dataclasses import replace
-
-    figures = f"{result.gain:+.2f} dB over {model.id} on {result.tiles} held-out tiles of it"
+def _kept(result: FineTuned, base: Model, tuner: FineTuner, new_id: str) -> FineTuned:
+    """Add the new model to the catalog, with a card that says how it was made."""
+    figures = f"{result.gain:+.2f} dB over {base.id} on {result.tiles} held-out tiles of it"
     with tempfile.TemporaryDirectory() as folder:
         path = save_network(
-            Path(folder) / f"{id_}.safetensors",
-            student.best.cpu(),
-            student.architecture,
-            student.config,
-            value_range=model.card.value_range,
-            color=model.card.color,
-            license=model.card.license,
-            source=f"{model.id}, fine-tuned by you",
+            Path(folder) / f"{new_id}.safetensors",
+            tuner.best.cpu(),
+            tuner.architecture,
+            tuner.config,
+            value_range=base.card.value_range,
+            color=base.card.color,
+            license=base.card.license,
+            source=f"{base.id}, fine-tuned by you",
             summary=f"Fine-tuned on one image or set of images, for others like it: {figures}.",
             training_data=f"your own image ({result.iterations} steps, {result.seconds:.0f} s); before that, "
-            f"{model.card.training_data}",
+            f"{base.card.training_data}",
         )
-        return replace(result, card=import_model(path, id_))
+        return replace(result, card=import_model(path, new_id))

@@ -1,7 +1,7 @@
-"""Images of any size in one block of memory, from which a whole batch of patches is drawn at once.
+"""Pixel stores: images of any size in one block of memory, from which a batch of patches is gathered at once.
 
-One gather with computed indices replaces a loader process, a crop, a flip and a rotation for each patch: on two cores
-the network gets nearly all of the time.
+One gather with computed indices replaces a loader process and a crop, flip and rotation for each patch, so that the
+processor spends nearly all of its time on the network.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Corners:
-    """Where the patches of a batch lie, and how each is turned."""
+    """Position and orientation of each patch of a batch."""
 
     image: Tensor
     """(N,) index of the image."""
@@ -26,13 +26,13 @@ class Corners:
     turn: Tensor
     """(N, 3) booleans: flip rows, flip columns, swap rows and columns."""
 
-    def some(self, part: slice | Tensor) -> Corners:
-        """Corners of a part of the batch: a slice, or indices."""
-        return Corners(self.image[part], self.y[part], self.x[part], self.turn[part])
+    def select(self, indices: Tensor) -> Corners:
+        """Corners of some patches of the batch."""
+        return Corners(self.image[indices], self.y[indices], self.x[indices], self.turn[indices])
 
 
 class PixelStore:
-    """Images end to end in one tensor, in main memory or in a GPU's.
+    """Images end to end in one tensor, in main memory or on a GPU.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class PixelStore:
         return other
 
     def patches(self, corners: Corners, side: int, scale: int = 1) -> Tensor:
-        """Square patches, turned as the corners say.
+        """Gather square patches, flipped and rotated as the corners say.
 
         Parameters
         ----------
@@ -84,11 +84,11 @@ class PixelStore:
         along = torch.arange(n, device=device)
         rows = torch.where(flip_y[:, None], n - 1 - along, along)[:, :, None]
         columns = torch.where(flip_x[:, None], n - 1 - along, along)[:, None, :]
-        turned = swap[:, None, None]
+        swapped = swap[:, None, None]
         width = self.width[corners.image]
         first = self.offset[corners.image] + corners.y * scale * width + corners.x * scale
         first, width = (each.to(device)[:, None, None] for each in (first, width))
-        y, x = torch.where(turned, columns, rows), torch.where(turned, rows, columns)
+        y, x = torch.where(swapped, columns, rows), torch.where(swapped, rows, columns)
         return self.pixels[first + y * width + x].permute(0, 3, 1, 2)
 
 
@@ -99,9 +99,9 @@ def random_corners(
     side: int,
     generator: torch.Generator,
     *,
-    evenly: bool = False,
+    balanced: bool = False,
 ) -> Corners:
-    """Corners drawn from all images, each image as often as it has room.
+    """Draw corners from all images, each place in an image with the same probability.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ def random_corners(
         Number of patches and their side, in small pixels.
     generator : torch.Generator
         Source of randomness.
-    evenly : bool
-        Each image as often as any other instead, however little room it has.
+    balanced : bool
+        Draw each image with the same probability instead, whatever its size.
     """
     room = (height - side + 1) * (width - side + 1)
-    often = torch.ones_like(room) if evenly else room
-    image = torch.multinomial(often.float(), batch, replacement=True, generator=generator)
+    weights = torch.ones_like(room) if balanced else room
+    image = torch.multinomial(weights.float(), batch, replacement=True, generator=generator)
     y = (torch.rand(batch, generator=generator) * (height[image] - side + 1)).long()
     x = (torch.rand(batch, generator=generator) * (width[image] - side + 1)).long()
     turn = torch.rand(batch, 3, generator=generator) < 0.5
@@ -124,10 +124,10 @@ def random_corners(
 
 
 def most_detailed(store: PixelStore, corners: Corners, side: int, candidates: int) -> Corners:
-    """Of every few corners in turn the one whose patch has most detail.
+    """Choose the most detailed patch of each group of consecutive candidates.
 
-    Photographs are sky and blur to a large part, of which a network knows all after some hundred steps. Where
-    two candidates are compared, the most detailed patch is seen twice as often and the plainest one hardly ever.
+    Large parts of photographs are sky and blur, which a network learns within some hundred steps. If two candidates
+    are compared, the most detailed patch of all is used twice as often and the plainest one hardly ever.
 
     Parameters
     ----------
@@ -138,14 +138,14 @@ def most_detailed(store: PixelStore, corners: Corners, side: int, candidates: in
     side : int
         Of the patches, in small pixels.
     candidates : int
-        How many are compared with each other.
+        Size of a group.
 
     Returns
     -------
     Corners
-        One of every ``candidates`` corners, in their order.
+        One of each group, in their order. Detail is the mean absolute difference of neighboring pixels.
     """
     pixels = store.patches(corners, side).float()
     down, along = (pixels.diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
     best = (down + along).view(-1, candidates).argmax(1).cpu()
-    return corners.some(torch.arange(len(best)) * candidates + best)
+    return corners.select(torch.arange(len(best)) * candidates + best)

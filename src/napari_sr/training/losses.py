@@ -1,4 +1,4 @@
-"""Losses: each takes ``(output, target)`` of shape ``(N, C, H, W)`` and gives a scalar."""
+"""Losses: each takes ``(output, target)`` of shape ``(N, C, H, W)`` and returns a scalar."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
-    from napari_sr.training._recipe import OptimisationRecipe
+    from napari_sr.training._recipe import OptimizationRecipe
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 _CHARBONNIER_EPS2 = 1e-6
+"""Squared width of the smooth minimum: 1e-3, below a gray level of 8 bits, as in the literature."""
 _PSNR_EPS = 1e-7
-"""Squared difference below which an image counts as right: 70 dB."""
-_LEAST = 1e-6
-"""Mean difference, where white is 1, below which nothing is left to learn."""
+"""Added to the squared difference, so that it has a finite logarithm: the loss ends at 70 dB."""
+_MIN_DIFFERENCE = 1e-6
+"""Mean difference, white = 1, below which nothing is left to learn; avoids a division by 0."""
 
 
 def l1(output: Tensor, target: Tensor) -> Tensor:
@@ -42,13 +43,14 @@ def charbonnier(output: Tensor, target: Tensor) -> Tensor:
 
 
 def psnr(output: Tensor, target: Tensor) -> Tensor:
-    """Minus the PSNR in dB of images in [0, 1], the mean over them; up to 70 dB.
+    """Negative PSNR in dB, averaged over the images of a batch; values are in [0, 1].
 
-    An image that is nearly right weighs as much as one that is far off, and a faint one as much as a bright one.
+    Each image has the same influence, whether its error and its intensities are large or small. Above 70 dB the loss
+    hardly changes.
 
     References
     ----------
-    L. Chen et al., Simple baselines for image restoration (NAFNet), ECCV 2022, the loss of its authors' code.
+    L. Chen et al., Simple baselines for image restoration (NAFNet), ECCV 2022, the loss of the authors' code.
     """
     squared = ((output - target) ** 2).mean(dim=(1, 2, 3))
     return 10 * torch.log10(squared + _PSNR_EPS).mean()
@@ -66,10 +68,10 @@ def spectral(output: Tensor, target: Tensor) -> Tensor:
 
 
 class Balanced:
-    """L1 and L2 together, each in units of what it was when it was first asked for.
+    """Sum of L1 and weighted L2, each divided by its value at the first call.
 
-    L2 minds the few pixels that are far off, such as those around small bright spots, L1 the many that are nearly
-    right. Their ratio depends on the image and its contrast; in units of their first values they can be weighed.
+    L2 is dominated by a few large errors, for instance around small bright spots, L1 by the many small ones. Their
+    ratio depends on the contrast of an image; divided by their first values they can be weighted.
 
     Parameters
     ----------
@@ -82,22 +84,22 @@ class Balanced:
         self._first: tuple[Tensor, Tensor] | None = None
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        """Loss of images; that of the first ones is ``1 + squares``."""
+        """Loss of a batch; ``1 + squares`` for the first one."""
         parts = l1(output, target), l2(output, target)
         if self._first is None:
             self._first = (
-                parts[0].detach().clamp(min=_LEAST),
-                parts[1].detach().clamp(min=_LEAST**2),
+                parts[0].detach().clamp(min=_MIN_DIFFERENCE),
+                parts[1].detach().clamp(min=_MIN_DIFFERENCE**2),
             )
         return parts[0] / self._first[0] + self._squares * parts[1] / self._first[1]
 
 
-def make_loss(recipe: OptimisationRecipe) -> Loss:
+def make_loss(recipe: OptimizationRecipe) -> Loss:
     """The loss that a recipe names.
 
     Parameters
     ----------
-    recipe : OptimisationRecipe
+    recipe : OptimizationRecipe
         ``loss`` and, for the ``+fft`` losses, ``fft_weight``.
 
     Returns

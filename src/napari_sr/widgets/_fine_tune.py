@@ -81,7 +81,7 @@ class FineTuneWidget(Docked[Job]):
             report(error)
             return
         options = {
-            "base": self.base.card.id,
+            "model": self.base.card.id,
             "minutes": self.minutes.value(),
             "scale": self.scale.currentData(),
             "name": self.name.text().strip() or None,
@@ -182,5 +182,5 @@ def _end(job: Job) -> str:
     note = "too_sharp" if made.too_sharp else "kept" if made.card is None else "won"
     name = made.card.title if made.card else ""
     return NOTES[note].format(
-        name=name, gain=made.gain, soft=made.soft_gain, base=made.base, tiles=made.tiles
+        name=name, gain=made.gain, soft=made.blurred_gain, base=made.base, tiles=made.tiles
     )
