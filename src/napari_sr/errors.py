@@ -26,6 +26,10 @@ class ModelLoadError(NapariSRError):
     """A checkpoint cannot be read, is not recognised, or does not fit its architecture."""
 
 
+class UntrustedProgramError(ModelLoadError):
+    """A file holds a program, which is opened only where the caller says that its author is trusted."""
+
+
 class UnknownArchitectureError(ModelLoadError):
     """A checkpoint's tensors belong to no network that is known here; the extra ``spandrel`` knows more."""
 

@@ -19,7 +19,7 @@ def test_a_model_becomes_a_file_that_upscales_like_it(run, picture, tmp_path):
     results = []
     for model in ("bicubic", tmp_path / "b.onnx"):
         out = tmp_path / f"{len(results)}.png"
-        done = run("upscale", picture, "-o", out, "-s", "3", "-m", model)
+        done = run("upscale", picture, "-o", out, "-s", "3", "-m", model, "--trust-program")
         assert done.exit_code == 0, done.stderr
         results.append(cv2.imread(str(out)))
     np.testing.assert_array_equal(*results)
@@ -35,9 +35,33 @@ def test_json_tells_the_same(run, tmp_path):
 
 def test_an_exported_program_is_a_model_like_others(run, tmp_path):
     run("models", "export", "bicubic", "-s", "2", "-o", tmp_path / "b.pt", "--license", "MIT")
-    card = json.loads(run("models", "info", tmp_path / "b.pt", "--json").stdout)
+    card = json.loads(run("models", "info", tmp_path / "b.pt", "--json", "--trust-program").stdout)
     assert (card["license"], card["architecture"]) == ("MIT", "torchscript")
-    assert load_model(tmp_path / "b.pt").scales == (2,)
+    assert load_model(tmp_path / "b.pt", trust_program=True).scales == (2,)
+
+
+def test_a_program_needs_an_agreement(run, picture, tmp_path):
+    """Of every command that takes a file; with the agreement, an imported program runs by its id alone."""
+    program = tmp_path / "b.onnx"
+    run("models", "export", "bicubic", "-s", "2", "-o", program)
+    for command in (
+        ["upscale", picture, "-o", tmp_path / "no.png", "-m", program],
+        ["models", "info", program],
+        ["models", "import", program],
+        ["models", "export", program, "-o", tmp_path / "no.pt"],
+        ["benchmark", "-m", program],
+        ["evaluate", "-m", program, "--hr", tmp_path],
+    ):
+        done = run(*command)
+        assert done.exit_code == 1
+        line = one_line(done)
+        assert "b.onnx: is a program (ONNX) that would run on this machine" in line
+        assert "--trust-program" in line
+    assert not (tmp_path / "no.png").exists()
+    done = run("models", "import", program, "--trust-program")
+    assert done.exit_code == 0, done.stderr
+    done = run("upscale", picture, "-o", tmp_path / "yes.png", "-m", "b")
+    assert done.exit_code == 0, done.stderr
 
 
 @pytest.mark.parametrize(

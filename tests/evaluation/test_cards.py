@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from napari_sr._files import sha256
 from napari_sr.evaluation import evaluate
 from napari_sr.models import card_of, is_bundled, list_models, load_model
-from napari_sr.models._files import sha256
 
 QUICK = 200_000
 """Parameters up to which Set5 takes a second or two."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 from napari_sr.architectures.espcn import ESPCN
 from napari_sr.errors import ModelRangeError
 from napari_sr.models import Checkpoint, ModelCard, _catalog, list_models, load_model, save_network
+from napari_sr.models.export import export_model
 from napari_sr.widgets import ModelsWidget
 from napari_sr.widgets._model_combo import ModelCombo
 from tests.gui.conftest import our_threads
@@ -257,6 +258,21 @@ def test_a_value_range_that_cannot_be_told_is_asked_for(hands, net, monkeypatch)
     user.finish()
     assert (list_models()[-1].id, list_models()[-1].value_range) == ("net", 255)
     assert user.notifications == []
+
+
+def test_a_program_is_imported_only_after_a_question(hands, tmp_path, monkeypatch):
+    export_model("bicubic", tmp_path / "theirs.pt", 2)
+    user = hands()
+    for yes in (False, True):
+        asked = answer(monkeypatch, yes=yes)
+        user.widget.import_file(tmp_path / "theirs.pt")
+        user.finish()
+        (question,) = asked
+        assert "theirs.pt holds a program" in question
+        assert "only open files from people you trust" in question
+        assert (list_models()[-1].id == "theirs") is yes
+        assert user.notifications == []
+    assert load_model("theirs").network(2)
 
 
 def test_the_paper_opens_in_the_browser(hands, monkeypatch):

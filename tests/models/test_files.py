@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
+from napari_sr._files import sha256
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
-from napari_sr.models import _files
 from napari_sr.models._files import SUFFIXES, candidates, read
 
 STATE = {"a.weight": torch.ones(2, 3), "a.bias": torch.zeros(2), "b.weight": torch.ones(1)}
@@ -129,4 +129,4 @@ def test_an_ordinary_zip_is_not_a_checkpoint(tmp_path):
 def test_sha256_is_that_of_the_bytes(tmp_path):
     path = tmp_path / "x.bin"
     path.write_bytes(b"abc")
-    assert _files.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

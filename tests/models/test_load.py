@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from napari_sr import plan, upscale
+from napari_sr._files import sha256
 from napari_sr.architectures.bicubic import Bicubic
 from napari_sr.architectures.ecbsr import ECBSR, PlainECBSR
 from napari_sr.architectures.espcn import ESPCN
@@ -27,7 +28,6 @@ from napari_sr.models import (
     load_model,
     save_network,
 )
-from napari_sr.models._files import sha256
 
 
 @pytest.fixture

@@ -62,7 +62,9 @@ def test_what_arrives_again_is_opened_once(origin, file, monkeypatch):
     opened = []
     real = _load._opened
     monkeypatch.setattr(_load, "_LOADED", {})
-    monkeypatch.setattr(_load, "_opened", lambda path: opened.append(path) or real(path))
+    monkeypatch.setattr(
+        _load, "_opened", lambda path, **how: opened.append(path) or real(path, **how)
+    )
     name = {"catalog": "esr-tm", "file": file, "adjusted": "esr-tm"}[origin]
     options = {"value_range": 255.0, "color": "Y"} if origin != "catalog" else {}
     sent = pickle.dumps(load_model(name, **options))

@@ -6,12 +6,12 @@ import contextlib
 
 import pytest
 import torch
-from napari_sr.inference._machine import autocast as inference_autocast
 from torch import nn
 from torch.backends import cudnn
 
 from napari_sr.architectures.mspn import MSPN
 from napari_sr.errors import RecipeError
+from napari_sr.inference._machine import autocast as inference_autocast
 from napari_sr.training import _precision, train
 from napari_sr.training._precision import autocast, find_wrong_gradient, training_convolutions
 

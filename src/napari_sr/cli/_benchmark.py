@@ -16,6 +16,7 @@ def benchmark(
         ),
     ] = None,
     scale: Annotated[float, typer.Option("--scale", "-s", help="Output pixels per pixel.")] = 2,
+    trust_program: options.TrustProgram = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     size: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 512,
@@ -32,7 +33,7 @@ def benchmark(
     with progress_bar("benchmark") as progress:
         for done, name in enumerate(names, start=1):
             speed = measure(
-                name,
+                options.load(name, None, None, trust_program),
                 scale,
                 size=size,
                 rgb=not grey,

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_sr.models import Checkpoint, ModelCard
+    from napari_sr.models import Checkpoint, Model, ModelCard
 
 SIDE = 256
 """Side of the small image for which the challenges on efficient networks count."""
 
 
-def card_facts(card: ModelCard, model: str | None = None) -> dict[str, Any]:
+def card_facts(card: ModelCard, model: str | Model | None = None) -> dict[str, Any]:
     """Everything on a card as plain values.
 
     Parameters
     ----------
     card : ModelCard
         Of any model.
-    model : str, optional
-        Id or path, to add what it costs at the scales whose weights are on this machine.
+    model : str or Model, optional
+        Id, path, or the model itself, to add what it costs at the scales whose weights are on this machine.
 
     Returns
     -------
@@ -36,13 +36,13 @@ def card_facts(card: ModelCard, model: str | None = None) -> dict[str, Any]:
     return facts
 
 
-def cost_facts(model: str, scale: int) -> dict[str, Any]:
+def cost_facts(model: str | Model, scale: int) -> dict[str, Any]:
     """What a model costs at a native scale, for a small image of `SIDE` by `SIDE` pixels.
 
     Parameters
     ----------
-    model : str
-        Id or path; its weights must be on this machine.
+    model : str or Model
+        Id, path, or the model itself; its weights must be on this machine.
     scale : int
         A native scale.
 
@@ -73,15 +73,15 @@ def cost_facts(model: str, scale: int) -> dict[str, Any]:
     }
 
 
-def card_lines(card: ModelCard, model: str) -> Iterator[str]:
+def card_lines(card: ModelCard, model: str | Model) -> Iterator[str]:
     """Yield a card as lines of text.
 
     Parameters
     ----------
     card : ModelCard
         Of any model.
-    model : str
-        Its id or path.
+    model : str or Model
+        Its id or path, or the model itself.
 
     Yields
     ------
@@ -113,8 +113,8 @@ def card_lines(card: ModelCard, model: str) -> Iterator[str]:
         yield from _aligned({**known, **_checkpoint(checkpoint), **absent}, indent=4)
 
 
-def _here(card: ModelCard, model: str) -> tuple[int, ...]:
-    """Native scales whose weights are on this machine; all of a model that is given as a path."""
+def _here(card: ModelCard, model: str | Model) -> tuple[int, ...]:
+    """Native scales whose weights are on this machine; all of a model that comes from a file."""
     from napari_sr.models import list_models, local_scales
 
     listed = any(each.id == model for each in list_models())

@@ -25,6 +25,7 @@ def evaluate(
     ] = None,
     value_range: options.ValueRange = None,
     color: options.Color = None,
+    trust_program: options.TrustProgram = False,
     device: options.Device = "auto",
     precision: options.Precision = "float32",
     tile: options.TileText = "auto",
@@ -44,7 +45,9 @@ def evaluate(
     from napari_sr.evaluation import evaluate as measure
 
     size = options.parse_tile(tile)
-    loaded = [options.load(name, value_range, color) for name in dict.fromkeys(model)]
+    loaded = [
+        options.load(name, value_range, color, trust_program) for name in dict.fromkeys(model)
+    ]
     models = {each.id: each for each in [options.load(BASELINE, None, None), *loaded]}
     sets: list[list[Evaluation]] = []
     for folder in hr:

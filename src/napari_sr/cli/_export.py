@@ -24,6 +24,7 @@ def export(
     ] = None,
     value_range: options.ValueRange = None,
     color: options.Color = None,
+    trust_program: options.TrustProgram = False,
     license: Annotated[
         str | None,
         typer.Option(
@@ -43,7 +44,7 @@ def export(
 
     from napari_sr.models.export import export_model
 
-    loaded = options.load(model, value_range, color)
+    loaded = options.load(model, value_range, color, trust_program)
     done = export_model(loaded, output, scale, format, license=license, authors=author or ())
     if json:
         print_json(asdict(done))

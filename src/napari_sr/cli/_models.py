@@ -11,6 +11,7 @@ from napari_sr.cli._card import card_facts, card_lines
 from napari_sr.cli._console import megabytes, print_json, show_table
 
 if TYPE_CHECKING:
+    from napari_sr.models import Model as LoadedModel
     from napari_sr.models import ModelCard
 
 app = typer.Typer(
@@ -48,16 +49,21 @@ def info(
     model: Annotated[str, typer.Argument(help="Id from `models list`, or path of a checkpoint.")],
     value_range: options.ValueRange = None,
     color: options.Color = None,
+    trust_program: options.TrustProgram = False,
     json: options.Json = False,
 ) -> None:
     """Show the card of a model: source, license, paper, size, scores, cost."""
-    card = options.find_card(model)
-    if value_range is not None or color is not None:
-        card = options.load(model, value_range, color).card
+    from napari_sr.models import list_models
+
+    card = next((each for each in list_models() if each.id == model), None)
+    shown: str | LoadedModel = model
+    if card is None or value_range is not None or color is not None:
+        loaded = options.load(model, value_range, color, trust_program)
+        shown, card = (loaded if card is None else model), loaded.card
     if json:
-        print_json(card_facts(card, model))
+        print_json(card_facts(card, shown))
         return
-    for line in card_lines(card, model):
+    for line in card_lines(card, shown):
         typer.echo(line)
 
 

@@ -38,6 +38,13 @@ Color = Annotated[
         help="For a file of unknown origin: it was trained on Y, RGB or grey.",
     ),
 ]
+TrustProgram = Annotated[
+    bool,
+    typer.Option(
+        "--trust-program",
+        help="Run a TorchScript or ONNX file as a program; only files from people whom you trust.",
+    ),
+]
 ScaleText = Annotated[
     str,
     typer.Option("--scale", "-s", help="Output pixels per input pixel: 2, 2.5, or 2,3 for Y,X."),
@@ -70,7 +77,9 @@ Uncertainty = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-def load(model: str, value_range: float | None, color: str | None) -> LoadedModel:
+def load(
+    model: str, value_range: float | None, color: str | None, trust_program: bool = False
+) -> LoadedModel:
     """Load the model that the options name.
 
     Parameters
@@ -81,6 +90,8 @@ def load(model: str, value_range: float | None, color: str | None) -> LoadedMode
         1 or 255.
     color : str or None
         Y, RGB or grey.
+    trust_program : bool
+        Whether a TorchScript or ONNX file may be run.
 
     Returns
     -------
@@ -89,7 +100,9 @@ def load(model: str, value_range: float | None, color: str | None) -> LoadedMode
     """
     from napari_sr.models import load_model
 
-    return load_model(model, value_range=value_range, color=known_color(color))
+    return load_model(
+        model, value_range=value_range, color=known_color(color), trust_program=trust_program
+    )
 
 
 def known_color(text: str | None) -> ColorName | None:

@@ -51,14 +51,16 @@ def import_(
     license: License = None,
     value_range: options.ValueRange = None,
     color: options.Color = None,
+    trust_program: options.TrustProgram = False,
 ) -> None:
     """Take a checkpoint file into the catalog."""
     from napari_sr.models import import_model
 
     known = options.known_color(color)
     card = import_model(
-        file, id, title=title, license=license, value_range=value_range, color=known
-    )
+        file, id, title=title, license=license, value_range=value_range, color=known,
+        trust_program=trust_program,
+    )  # fmt: skip
     _tell(card)
 
 
@@ -70,6 +72,7 @@ def add(
     license: License = None,
     value_range: options.ValueRange = None,
     color: options.Color = None,
+    trust_program: options.TrustProgram = False,
 ) -> None:
     """Download a checkpoint from any address and take it into the catalog."""
     from napari_sr.models import add_model
@@ -78,7 +81,7 @@ def add(
     with download_bar(url) as progress:
         card = add_model(
             url, sha256, id, title=title, license=license, value_range=value_range, color=known,
-            progress=progress,
+            trust_program=trust_program, progress=progress,
         )  # fmt: skip
     _tell(card)
 

@@ -24,6 +24,7 @@ def upscale(
     model: options.Model = "ecbsr",
     value_range: options.ValueRange = None,
     color: options.Color = None,
+    trust_program: options.TrustProgram = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     tile: options.TileText = "auto",
@@ -61,7 +62,7 @@ def upscale(
 
     chosen = UpscaleOptions(
         scale=options.parse_scale(scale),
-        model=options.load(model, value_range, color),
+        model=options.load(model, value_range, color, trust_program),
         device=device,
         precision=precision,
         tile=options.parse_tile(tile),

@@ -56,6 +56,7 @@ def assemble(contents: Contents, name: str) -> Assembled:
         raise ModelLoadError(
             f"{name}: {architecture.id} cannot be built with {config} ({error})"
         ) from error
+    state = _without_constants(network, state)
     problems = "; ".join(_problems(network.state_dict(), state))
     if problems:
         size = ", ".join(f"{key}={value}" for key, value in config.items())
@@ -91,6 +92,17 @@ def _config(metadata: Mapping[str, str]) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ModelLoadError(f"its configuration should be a table, not {config!r}")
     return config
+
+
+def _without_constants(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state without constants that the network has anyway, which programs store and state dicts do not."""
+    kept = network.state_dict()
+    constants = {name: value for name, value in network.named_buffers() if name not in kept}
+    return {
+        name: value
+        for name, value in state.items()
+        if not (name in constants and torch.equal(value, constants[name]))
+    }
 
 
 def _problems(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-__all__ = ["COLORS", "GROUPS", "Checkpoint", "Color", "Group", "ModelCard"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["COLORS", "GROUPS", "PROGRAMS", "Checkpoint", "Color", "Group", "ModelCard", "american"]
 
 Color = Literal["Y", "RGB", "grey"]
 Group = Literal["Baseline", "Small and fast", "Best quality", "Microscopy", "Published", "Mine"]
@@ -19,6 +22,17 @@ GROUPS: tuple[Group, ...] = (
     "Published",
     "Mine",
 )
+
+PROGRAMS = ("torchscript", "onnx")
+"""Ids that stand in a card in place of an architecture where the file is a program that is run as it is."""
+
+_TODAY = {"colour": "color", "licence": "license"}
+"""Spelling of keys in earlier files."""
+
+
+def american(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The same table with the keys ``colour`` and ``licence``, as earlier files have them, in today's spelling."""
+    return {_TODAY.get(key, key): value for key, value in table.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,8 @@ class Checkpoint:
     """Number of parameters in the form that is run (merged)."""
     halo: int | None = None
     """Receptive-field radius in low-resolution pixels; None if unknown or unbounded."""
+    trusted_program: bool = False
+    """The file is a program (TorchScript or ONNX), and the user agreed to run it; `sha256` says which file that is."""
     scores: dict[str, tuple[float, float]] = field(default_factory=dict)
     """Measured (PSNR in dB, SSIM) by data set, e.g. ``{"Set5": (36.74, 0.9535)}``."""
 
@@ -73,6 +89,11 @@ class ModelCard:
     """One for each native scale, ascending."""
     bfloat16_safe: bool = False
     """Measured: bfloat16 changes 8-bit results by no more than rounding."""
+
+    @property
+    def is_program(self) -> bool:
+        """Whether its files are programs, which are run as they are, and not tensors."""
+        return self.architecture in PROGRAMS
 
     @property
     def scales(self) -> tuple[int, ...]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_sr.errors import ModelNotFoundError, NapariSRError
-from napari_sr.models._card import COLORS, GROUPS, Checkpoint, ModelCard
-from napari_sr.models._files import american
+from napari_sr.models._card import COLORS, GROUPS, Checkpoint, ModelCard, american
 from napari_sr.models._home import WEIGHTS, models_folder
 
 __all__ = [

@@ -17,13 +17,15 @@ from napari_sr.errors import ModelLoadError
 from napari_sr.models._assemble import Assembled
 from napari_sr.models._onnx import read_onnx
 from napari_sr.models._reach import reach
-from napari_sr.models._torchscript import is_torchscript, read_torchscript
+from napari_sr.models._torchscript import read_torchscript
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-__all__ = ["ForeignNetwork", "Tiling", "adapt", "is_foreign", "read_foreign"]
+    from napari_sr.models._files import Kind
+
+__all__ = ["ForeignNetwork", "Tiling", "adapt", "read_foreign"]
 
 Tiling = Literal["allowed", "discouraged", "never"]
 
@@ -120,23 +122,20 @@ class ForeignNetwork(nn.Module):
         return y[..., : height * self.scale, : width * self.scale]
 
 
-def is_foreign(path: Path) -> bool:
-    """Whether a file holds a program."""
-    return path.is_file() and (path.suffix.lower() == ".onnx" or is_torchscript(path))
-
-
-def read_foreign(path: Path) -> tuple[dict[str, str], Assembled]:
-    """Open a TorchScript or ONNX file and find out what it does.
+def read_foreign(path: Path, kind: Kind) -> tuple[dict[str, str], Assembled]:
+    """Open a TorchScript or ONNX file and find out what it does by running it.
 
     Parameters
     ----------
     path : Path
-        For which `is_foreign` is true.
+        The file, whose author the user trusts.
+    kind : {"torchscript", "onnx"}
+        What the file holds.
 
     Returns
     -------
     metadata : dict of str to str
-        What the file says of itself.
+        What the file says about itself.
     assembled : Assembled
         The program in a `ForeignNetwork`.
 
@@ -145,7 +144,7 @@ def read_foreign(path: Path) -> tuple[dict[str, str], Assembled]:
     ModelLoadError
         If it cannot be opened or is no super-resolution network.
     """
-    if path.suffix.lower() == ".onnx":
+    if kind == "onnx":
         graph, metadata = read_onnx(path)
         network = adapt(graph, path.name, metadata, graph.channels)
         return metadata, Assembled(ONNX, {}, network)

@@ -44,6 +44,7 @@ def import_model(
     value_range: float | None = None,
     color: Color | None = None,
     url: str | None = None,
+    trust_program: bool = False,
 ) -> ModelCard:
     """Take a checkpoint file into the catalog; the file itself stays where it is and is copied.
 
@@ -62,6 +63,8 @@ def import_model(
         As in `load_model`, for a file of which they cannot be found out.
     url : str, optional
         Where the file can be downloaded.
+    trust_program : bool, optional
+        As in `load_model`. The catalog remembers the agreement, for a file with this SHA-256 only.
 
     Returns
     -------
@@ -80,7 +83,7 @@ def import_model(
     from napari_sr.models._load import load_model
 
     path = Path(file).expanduser()
-    found = load_model(path, value_range=value_range, color=color).card
+    found = load_model(path, value_range=value_range, color=color, trust_program=trust_program).card
     (checkpoint,) = found.checkpoints
     known = _known(checkpoint)
     if known is not None and id in (None, known.id):
@@ -120,6 +123,7 @@ def add_model(
     license: str | None = None,
     value_range: float | None = None,
     color: Color | None = None,
+    trust_program: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> ModelCard:
     """Download a checkpoint file from an address and take it into the catalog.
@@ -130,7 +134,7 @@ def add_model(
         Its path ends in a suffix that `load_model` reads, such as ``.pth``.
     sha256 : str
         What the file must be, hexadecimal.
-    id, title, license, value_range, color : optional
+    id, title, license, value_range, color, trust_program : optional
         As in `import_model`.
     progress : callable, optional
         Called with bytes done and bytes in all (0: unknown). What it raises stops the download.
@@ -165,6 +169,7 @@ def add_model(
             value_range=value_range,
             color=color,
             url=url,
+            trust_program=trust_program,
         )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -232,10 +237,22 @@ def _known(checkpoint: Checkpoint) -> ModelCard | None:
 
 
 def _put_back(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
-    """Copy a file to where the catalog has it already."""
+    """Copy a file to where the catalog has it already, and remember the agreement to run it, if that is new."""
     if is_bundled(card):
         raise InputError(f"{path.name} ships with napari-sr already: it is {card.id}")
-    _copy(path, path_of(card, card.checkpoint(checkpoint.scale)))
+    before = card.checkpoint(checkpoint.scale)
+    if checkpoint.trusted_program and not before.trusted_program:
+        if not card.is_program:
+            raise InputError(
+                f"the catalog has this file already as {card.id}, without its program; "
+                f"first run: napari-sr models remove {card.id}"
+            )
+        agreed = replace(before, trusted_program=True)
+        checkpoints = tuple(agreed if each is before else each for each in card.checkpoints)
+        card = replace(card, checkpoints=checkpoints)
+        with _LOCK:
+            _write_own([card if each.id == card.id else each for each in own_models()])
+    _copy(path, path_of(card, before))
     return card
 
 

@@ -1,42 +1,56 @@
-"""TorchScript: a program that PyTorch runs without Python, from C++ above all.
+"""TorchScript: programs that PyTorch runs without Python, mostly from C++.
 
-PyTorch has declared it old. Its successors compile for one kind of machine, while LibTorch reads
-TorchScript everywhere; so it is used on purpose, and the warnings that say so are silenced here and only here.
+PyTorch has deprecated it. Its successors compile for one kind of machine, while LibTorch reads TorchScript everywhere;
+therefore it is used on purpose, and the deprecation warnings are silenced here and only here.
 
-Neither Python code nor a pickle is run when such a file is opened. But it is a program, in a small language of tensors,
-and a few of its operators reach beyond: a file that names one of them is not opened.
+A file is never given to PyTorch as it is. Its entries are read and checked, and PyTorch opens an archive in memory that
+is written from them.
 """
 
 from __future__ import annotations
 
+import io
 import json
-import re
 import warnings
-import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch.jit._trace import TracerWarning
 
+from napari_sr._text import error_line
 from napari_sr.errors import ModelLoadError
+from napari_sr.models._archive import Archive, write_archive
+from napari_sr.models._script_check import ForbiddenOperationError, check_graphs, checked_source
+from napari_sr.models._unpickle import (
+    MoreThanTensorsError,
+    check_script_pickles,
+    read_script_tensors,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["METADATA", "is_torchscript", "old_on_purpose", "read_torchscript"]
+    from torch import Tensor
+
+__all__ = ["METADATA", "old_on_purpose", "read_tensors", "read_torchscript"]
 
 METADATA = "napari-sr.json"
-"""Name of the text file in the archive in which our exports say what they are."""
+"""Name of the text file in the archive in which our exports describe themselves."""
 
-_REACHING = re.compile(r"\b(save|from_file|load_tensor|rpc_async|rpc_sync|rpc_remote)\b")
-"""Operators that write files, read files, or call other machines."""
+_MOST_SOURCE = 8 * 2**20
+"""Bytes of all source of a program. The syntax tree takes a hundred times as much memory; traced networks of some
+hundred layers have 0.2 MB."""
+_MOST_METADATA = 2**20
+"""Bytes of the file in which our exports describe themselves, which has some hundred."""
+_PARTS = ("data.pkl", "constants.pkl", "version", ".data/version", "byteorder")
+"""Entries without which PyTorch cannot open a program; tensors and source are in folders."""
 
 
 @contextmanager
 def old_on_purpose() -> Iterator[None]:
-    """Silence what is said of every use, and the guesses of tracer and exporter, which are checked by running."""
+    """Silence deprecation warnings, and the guesses of tracer and exporter, which are checked by running."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)
@@ -44,12 +58,24 @@ def old_on_purpose() -> Iterator[None]:
         yield
 
 
-def is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive, and not tensors that PyTorch saved under the same suffix."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Take the tensors of a TorchScript archive, and leave its program alone.
+
+    Returns
+    -------
+    tensors : dict of str to Tensor
+        As the network's ``state_dict()`` names them.
+    metadata : dict of str to str
+        What our exports say about themselves; empty for other files.
+
+    Raises
+    ------
+    ModelLoadError
+        If the file is damaged.
+    """
+    with _explained(path.name), path.open("rb") as file:
+        archive = Archive(file)
+        return read_script_tensors(archive), _metadata(archive)
 
 
 def read_torchscript(path: Path) -> tuple[torch.nn.Module, dict[str, str]]:
@@ -60,41 +86,66 @@ def read_torchscript(path: Path) -> tuple[torch.nn.Module, dict[str, str]]:
     program : torch.nn.Module
         On the CPU, float32, in evaluation mode.
     metadata : dict of str to str
-        What our exports say of themselves; empty for other files.
+        What our exports say about themselves; empty for other files.
 
     Raises
     ------
     ModelLoadError
-        If the file is damaged, or uses operators that reach beyond tensors.
+        If the file is damaged, or uses an operator that is not allowed.
     """
-    extra = {METADATA: ""}
+    with _explained(path.name), path.open("rb") as file, old_on_purpose():
+        archive = Archive(file)
+        check_script_pickles(archive)
+        checked = io.BytesIO(write_archive(_checked_entries(archive)))
+        program = torch.jit.load(checked, map_location="cpu")
+        check_graphs(program)
+        return program.float().eval(), _metadata(archive)
+
+
+def _checked_entries(archive: Archive) -> dict[str, bytes]:
+    """What PyTorch needs of an archive, with the source checked."""
+    source = [name for name in archive.names if name.lower().startswith("code/")]
+    if sum(archive.size(name) for name in source) > _MOST_SOURCE:
+        raise ForbiddenOperationError(f"source of more than {_MOST_SOURCE:,} bytes")
+    # where in the author's files a line stems from, for messages of errors
+    source = [name for name in source if not name.endswith(".py.debug_pkl")]
+    odd = next((each for each in source if not (each[:5] == "code/" and each[-3:] == ".py")), None)
+    if odd is not None:
+        raise ForbiddenOperationError(f"source with the name {odd[:60]!r}")
+    numbers = [name for name in archive.names if name.startswith(("data/", "constants/"))]
+    parts = [name for name in _PARTS if name in archive]
+    return {
+        **{name: archive.read(name) for name in (*parts, *numbers)},
+        **checked_source({name: archive.read(name) for name in source}),
+    }
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Say in one line why a program cannot be opened."""
     try:
-        _check_operators(path)
-        with old_on_purpose():
-            program = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
-        return program.float().eval(), _parsed(extra[METADATA])
-    except (RuntimeError, OSError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0]
+        yield
+    except ForbiddenOperationError as error:
         raise ModelLoadError(
-            f"{path.name}: cannot be read, truncated or damaged ({reason})"
+            f"{name}: its program uses {error}, which is not allowed; not opened"
+        ) from error
+    except MoreThanTensorsError as error:
+        raise ModelLoadError(
+            f"{name}: its program has data other than tensors ({error_line(error)}); not opened"
+        ) from error
+    except Exception as error:
+        # torch and pickle raise a dozen types on damaged input
+        raise ModelLoadError(
+            f"{name}: cannot be read, truncated or damaged ({error_line(error)})"
         ) from error
 
 
-def _check_operators(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            code = archive.read(name).decode(errors="replace") if name.endswith(".py") else ""
-            found = _REACHING.search(code)
-            if found:
-                raise ModelLoadError(
-                    f"{path.name}: its program uses {found[0]!r}, which could reach files or other machines; "
-                    "not opened"
-                )
-
-
-def _parsed(text: str | bytes) -> dict[str, str]:
+def _metadata(archive: Archive) -> dict[str, str]:
+    name = f"extra/{METADATA}"
+    if name not in archive:
+        return {}
     try:
-        found = json.loads(text) if text else {}
-    except ValueError:
+        found = json.loads(archive.read(name, _MOST_METADATA))
+    except (ValueError, RecursionError):
         return {}
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}

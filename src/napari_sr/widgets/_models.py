@@ -11,7 +11,13 @@ from qtpy.QtCore import QTimer, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_sr.errors import CancelledError, ModelRangeError, NapariSRError
+from napari_sr._text import one_line
+from napari_sr.errors import (
+    CancelledError,
+    ModelRangeError,
+    NapariSRError,
+    UntrustedProgramError,
+)
 from napari_sr.models import (
     download_model,
     explain_license,
@@ -32,6 +38,8 @@ from napari_sr.widgets._report import report
 from napari_sr.widgets._tasks import CATALOG, Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_sr.models import ModelCard
 
 __all__ = ["ModelsWidget"]
@@ -70,16 +78,23 @@ class ModelsWidget(Docked["_Running"]):
         if is_permissive(card.license) or agree(self, question, terms):
             self._begin(card.title, "downloaded", partial(download_model, card.id, ()))
 
-    def import_file(self, path: str | Path | None = None, value_range: float | None = None) -> None:
-        """Take a checkpoint file into the catalog; asks which one if it is not given."""
+    def import_file(
+        self,
+        path: str | Path | None = None,
+        value_range: float | None = None,
+        trust_program: bool = False,
+    ) -> None:
+        """Take a checkpoint file into the catalog; asks which one if it is not given, and before a program is run."""
         chosen = Path(path) if path else pick_file(self)
         if chosen is None or self.running:
             return
+        given: dict[str, Any] = {"value_range": value_range, "trust_program": trust_program}
 
         def action(_progress: object) -> ModelCard:
-            return import_model(chosen, value_range=value_range)
+            return import_model(chosen, **given)
 
-        self._begin(chosen.name, "imported", action, NOTES["importing"], chosen)
+        again = partial(self.import_file, chosen, **given)
+        self._begin(one_line(chosen.name), "imported", action, NOTES["importing"], again)
 
     def remove(self) -> None:
         """Remove the chosen model from this machine, after a question."""
@@ -141,10 +156,15 @@ class ModelsWidget(Docked["_Running"]):
         )
 
     def _begin(
-        self, name: str, done: str, action: Any, note: str = "", file: Path | None = None
+        self,
+        name: str,
+        done: str,
+        action: Any,
+        note: str = "",
+        again: Callable[..., None] | None = None,
     ) -> None:
         task = Task(action)
-        self._work.append(_Running(task, name, done, note.format(name=name), file))
+        self._work.append(_Running(task, name, done, note.format(name=name), again))
         CATALOG.submit(task)
         self._look()
         self._describe()
@@ -163,8 +183,10 @@ class ModelsWidget(Docked["_Running"]):
     def _end(self, running: _Running) -> None:
         error, card = running.task.error, running.task.result
         note = NOTES["cancelled"] if card is None else NOTES[running.done].format(name=card.title)
-        if isinstance(error, ModelRangeError) and running.file is not None:
-            self._retry(running.file)
+        if running.again is not None and isinstance(
+            error, (ModelRangeError, UntrustedProgramError)
+        ):
+            self._retry(error, running.name, running.again)
             return
         if error is not None and not isinstance(error, CancelledError):
             note = NOTES["failed"]
@@ -174,19 +196,25 @@ class ModelsWidget(Docked["_Running"]):
             self.list.choose(card.id)
         self.bar.show_idle(note)
 
-    def _retry(self, file: Path) -> None:
-        """Ask for the value range that could not be found out, and import with it."""
+    def _retry(self, error: NapariSRError, name: str, again: Callable[..., None]) -> None:
+        """Ask for what an import needs: the value range that was not found, or the agreement to run a program."""
         self._describe()
+        if isinstance(error, UntrustedProgramError):
+            if agree(self, NOTES["ask_trust"].format(name=name), NOTES["trust"].format(name=name)):
+                again(trust_program=True)
+            return
         value_range = pick_range(self)
         if value_range is not None:
-            self.import_file(file, value_range)
+            again(value_range=value_range)
 
 
 class _Running:
     """What goes on, in words."""
 
-    def __init__(self, task: Task, name: str, done: str, note: str, file: Path | None) -> None:
-        self.task, self.name, self.done, self.note, self.file = task, name, done, note, file
+    def __init__(
+        self, task: Task, name: str, done: str, note: str, again: Callable[..., None] | None
+    ) -> None:
+        self.task, self.name, self.done, self.note, self.again = task, name, done, note, again
 
     @property
     def bytes(self) -> tuple[int, int]:

@@ -52,5 +52,9 @@ NOTES = {
     "removed": "Removed {name}.",
     "ask_download": "Download {name}?",
     "ask_remove": "Delete the files of {name} from this machine?",
+    "trust": "{name} holds a program (TorchScript or ONNX), not only the weights of a network. If you import it, "
+    "this program will run on your computer whenever the model is used. Its operations are checked and limited, but "
+    "no check is perfect: only open files from people you trust.",
+    "ask_trust": "Do you trust the author of {name} and want to import it?",
 }
 """What the line below the buttons says, and questions."""
