@@ -1,4 +1,4 @@
-"""Work that is done step by step, as a generator, run to its end where nobody wants to stop in between."""
+"""Work that is done step by step, as a generator, and how to run it to its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def finish(
     steps : generator
         Of states of progress.
     tell : callable, optional
-        Told each of them. What it raises ends the work.
+        Called with each of them. An exception that it raises ends the work.
 
     Returns
     -------

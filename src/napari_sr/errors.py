@@ -23,7 +23,7 @@ class ModelNotFoundError(NapariSRError, LookupError):
 
 
 class ModelLoadError(NapariSRError):
-    """A checkpoint cannot be read, is not recognised, or does not fit its architecture."""
+    """A checkpoint cannot be read, is not recognized, or does not fit its architecture."""
 
 
 class UntrustedProgramError(ModelLoadError):

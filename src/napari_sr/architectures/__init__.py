@@ -1,4 +1,4 @@
-"""Architectures: one file a paper, networks only; no files are read here and napari is not known.
+"""Architectures: one file for each paper, networks only; nothing here reads files or imports napari.
 
 A network is a `torch.nn.Module` with the attributes ``scale`` and ``in_channels`` whose ``forward``
 takes ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``. Parameter names are those of the official

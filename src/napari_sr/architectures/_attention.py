@@ -1,4 +1,4 @@
-"""Attention with a bounded window: weights of what a block made, that look no further than a known number of pixels."""
+"""Attention with a bounded window: weights for the output of a block that depend on a known number of pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Attention = Literal["none", "free", "pixel", "large"]
 
 
 class PixelAttention(nn.Module):
-    """A weight in (0, 1) for every value, out of its own pixel.
+    """A weight in (0, 1) for every value, computed from its own pixel.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class PixelAttention(nn.Module):
 
 
 class LargeKernelAttention(nn.Module):
-    """A weight in (0, 2) for every value, out of a bounded window of 17x17 pixels; close to 1 at the start.
+    """A weight in (0, 2) for every value, computed from a window of 17x17 pixels; initially close to 1.
 
     A network that was trained without it can go on with it, for at first it changes nearly nothing.
 
@@ -66,7 +66,7 @@ class ChannelsFirstConv2d(nn.Conv2d):
 
 
 def make_attention(name: Attention, channels: int) -> nn.Module:
-    """What weighs a block's result; nothing for ``"none"``, and for ``"free"``, which the block computes itself."""
+    """Attention for a block's output; None for ``"none"``, and for ``"free"``, which the block computes itself."""
     if name == "pixel":
         return PixelAttention(channels)
     if name == "large":

@@ -1,4 +1,4 @@
-"""Reading a network's configuration off the shapes in a state dict."""
+"""A network's configuration from the shapes in a state dict."""
 
 from __future__ import annotations
 

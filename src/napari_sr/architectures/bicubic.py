@@ -122,7 +122,7 @@ def _detect_transposed(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
 
 
 def _never(state: Mapping[str, Tensor]) -> None:
-    """Recognise nothing: bicubic has no parameters."""
+    """Recognize nothing: bicubic has no parameters."""
 
 
 register(

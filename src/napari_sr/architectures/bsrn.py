@@ -64,7 +64,7 @@ class ESDB(ResidualDistillation):
 
 
 class BSRNTrunk(ContextNetwork):
-    """What BSRN and BSRN-S share: a first layer, blocks, their outputs fused, a long skip, a pixel shuffle.
+    """The part shared by BSRN and BSRN-S: a first layer, blocks, their outputs fused, a long skip, a pixel shuffle.
 
     Parameters
     ----------

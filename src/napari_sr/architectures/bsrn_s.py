@@ -1,7 +1,7 @@
 """BSRN-S: the small BSRN that took part in the NTIRE 2022 challenge on efficient super-resolution.
 
 Its 1x1 convolutions are stored as linear layers, the blueprint convolutions have a second bias, and learned weights
-for the channels stand in place of channel attention.
+for the channels replace channel attention.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class ECB(nn.Module):
         self.act: nn.Module = nn.PReLU(out) if activated else nn.Identity()
 
     def branches(self, x: Tensor) -> Tensor:
-        """Sum the five branches, each computed for itself."""
+        """Sum of the five branches, computed separately."""
         edges = self.conv1x1_sbx(x) + self.conv1x1_sby(x) + self.conv1x1_lpl(x)
         out: Tensor = self.conv3x3(x) + self.conv1x1_3x3(x) + edges
         return out
@@ -132,7 +132,7 @@ class ECB(nn.Module):
         The branches are merged first: gradients reach them through the merge, and a step of training
         costs one convolution, not seven.
         """
-        # In bfloat16 the merge itself would lose what the branches hold.
+        # In bfloat16 the merge itself would lose digits of the branches.
         with torch.autocast(x.device.type, enabled=False):
             weight, bias = self.kernel()
         out: Tensor = self.act(F.conv2d(x, weight, bias, padding=1))
@@ -140,7 +140,7 @@ class ECB(nn.Module):
 
 
 class PlainBlock(nn.Module):
-    """What an `ECB` is once merged.
+    """An `ECB` after merging.
 
     Parameters
     ----------
@@ -231,7 +231,7 @@ def _pad_with_bias(x: Tensor, bias: Tensor) -> Tensor:
 
 
 def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
-    """Tell the configuration of either form: the 3x3 branch has the same name in both."""
+    """Configuration of either form: the 3x3 branch has the same name in both."""
     blocks = sorted(
         int(name.split(".")[1])
         for name in state
@@ -252,7 +252,7 @@ def _detect_train_form(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
 _PAPER = "X. Zhang, H. Zeng, L. Zhang, Edge-oriented convolution block, ACM Multimedia 2021"
 _URL = "https://doi.org/10.1145/3474085.3475291"
 
-# The authors trained with values to 255, we with values to 1: the file decides.
+# The authors trained with values to 255, we with values to 1: the file states which.
 register(
     Architecture(
         id="ecbsr",

@@ -144,7 +144,7 @@ class ESRCNN(nn.Module):
 
 @torch.no_grad()
 def _sharpen(conv: nn.Conv2d) -> None:
-    """Let two thirds of a convolution tell the sides of edges.
+    """Initialize two thirds of a convolution as edge detectors.
 
     Its differences are so strong that the tanh behind it makes -1 or 1 of them; the rest stays nearly linear. Training
     does not get there from weak ones.
@@ -161,7 +161,7 @@ def _attend(value: Tensor, score: Tensor) -> Tensor:
 
 
 def _readings(maps: int, K: int) -> list[Reading]:
-    """List everything that a bank of that many filters can be."""
+    """List all configurations that a bank of that many filters can have."""
     return [
         (family, {"scale": scale, "K": K, "C": maps // (family.maps_per_channel * scale**2)})
         for family in (ESRMax, ESRTM, ESRTR)

@@ -3,8 +3,8 @@
 C. Dong, C. C. Loy, X. Tang, Accelerating the super-resolution convolutional neural network, ECCV 2016.
 
 The two forms differ in their activations (one slope a channel, or one a layer) and in the phase of the
-last layer, so that the weights of one give a shifted image in the other. The tensors do not tell the scale,
-for the transposed convolution is 9x9 at every scale: it is found by trying.
+last layer, so that the weights of one give a shifted image in the other. The tensors do not determine
+the scale, since the transposed convolution is 9x9 at every scale: it is found by trying each.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class IMDB(nn.Module):
 
 
 class AttentiveIMDB(IMDB):
-    """The block as it stands in the paper: contrast-aware channel attention before the fusion.
+    """The block of the paper: contrast-aware channel attention before the fusion.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class AttentiveIMDB(IMDB):
 
 
 class IMDNTrunk(ContextNetwork):
-    """What IMDN and IMDN_AS share: a first layer, blocks, their outputs fused, a long skip, a pixel shuffle.
+    """The part shared by IMDN and IMDN_AS: a first layer, blocks, their outputs fused, a long skip, a pixel shuffle.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class IMDNTrunk(ContextNetwork):
         self.statistics_layers = number_layers(self)
 
     def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
-        """``(N, C, H, W)`` to the size that the first layer and the shuffle make of it."""
+        """``(N, C, H, W)`` to a size that follows from the first layer and the shuffle."""
         x = first = self.fea_conv(x)
         outputs = []
         for block in numbered(self, "IMDB"):

@@ -92,7 +92,7 @@ def adaptively_cropped(network: Callable[[Tensor], Tensor], x: Tensor) -> Tensor
 
 
 def _parts(length: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Where along an axis the two crops lie, and which part of each is kept."""
+    """Position of the two crops along an axis, and the part of each that is kept."""
     half = length // 2
     crop = min((half + _SHAVE) // _STRIDE, length // _STRIDE) * _STRIDE
     first = slice(0, crop), slice(0, half)

@@ -1,8 +1,8 @@
-"""How far a network sees, found from the network itself.
+"""The radius of a network's receptive field, measured on the network itself.
 
-The halo of a tile has to reach as far as an input pixel can influence an output pixel. Folklore says
-10, 16 or 32 pixels; here one input pixel is made NaN, and whatever is NaN in the output has seen it. That
-holds for every choice of weights, because even a weight of zero lets NaN pass.
+The halo of a tile has to reach as far as an input pixel can influence an output pixel. Other
+programs use 10, 16 or 32 pixels; here one input pixel is made NaN, and every output pixel that is NaN depends on it.
+This holds for all weights, because NaN passes even through a weight of zero.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def halo(network: nn.Module) -> int | None:
 
 
 def _reach(network: nn.Module, length: int, vertical: bool) -> int:
-    """Find the farthest output block along a strip that has seen a NaN pixel."""
+    """Find the farthest output block along a strip that depends on a NaN pixel."""
     first = length // 2
     positions = range(first, first + _alignment(network))
     return max(_reach_from(network, length, position, vertical) for position in positions)

@@ -1,7 +1,7 @@
 """The register of architectures: how a bare state dict becomes a network.
 
-Every architecture module ends with one `register` call. Which modules exist stands in
-`napari_sr.architectures.MODULES`; they are imported the first time somebody asks.
+Every architecture module ends with one `register` call. `napari_sr.architectures.MODULES` lists the modules; they
+are imported when the register is first used.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _REGISTER: dict[str, Architecture] = {}
 
 
 def register(architecture: Architecture) -> Architecture:
-    """Add an architecture; the calls stand at the end of the architecture modules.
+    """Add an architecture; each architecture module ends with this call.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def get(id: str) -> Architecture:
 
 
 def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
-    """Find out which architecture a state dict belongs to, and its configuration.
+    """Find the architecture of a state dict, and its configuration.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ class RepBlock(Reparameterised):
         return self.rbr_conv1x1_sbx_branch, self.rbr_conv1x1_sby_branch, self.rbr_conv1x1_lpl_branch
 
     def branches(self, x: Tensor) -> Tensor:
-        """``(N, C, H, W)`` to the same shape, each branch computed for itself."""
+        """``(N, C, H, W)`` to the same shape, each branch computed separately."""
         out: Tensor = x + self.rbr_1x1_3x3_branch_3x3(self.rbr_1x1_3x3_branch_1x1(x))
         for branch in (*self._square(), *self._edges()):
             out = out + branch(x)

@@ -36,7 +36,7 @@ URL = "https://github.com/laonafahaodange/RepRFN"
 
 
 class PlainConvolution(nn.Module):
-    """What a block of branches is once merged.
+    """A block of branches after merging.
 
     Parameters
     ----------

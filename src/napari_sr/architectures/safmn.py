@@ -129,7 +129,7 @@ class PlainAttBlock(nn.Module):
 
 
 class _Trunk(ContextNetwork):
-    """What both forms share."""
+    """The part shared by both forms."""
 
     block: type[nn.Module]
 

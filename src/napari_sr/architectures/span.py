@@ -47,7 +47,7 @@ _RANGE = 255.0
 
 
 class EvalConvolution(nn.Module):
-    """What a `Conv3XC` is once merged.
+    """A `Conv3XC` after merging.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Conv3XC(Reparameterised):
         )
 
     def branches(self, x: Tensor) -> Tensor:
-        """``(N, inp, H, W)`` to ``(N, out, H, W)``, each branch computed for itself."""
+        """``(N, inp, H, W)`` to ``(N, out, H, W)``, each branch computed separately."""
         y: Tensor = self.conv(F.pad(x, (1, 1, 1, 1))) + self.sk(x)
         return y
 
@@ -99,7 +99,7 @@ class Conv3XC(Reparameterised):
 
 
 class SPAB(nn.Module):
-    """The block: three convolutions, and what they give weighed by itself.
+    """The block: three convolutions, whose output is weighted by a function of itself.
 
     Parameters
     ----------

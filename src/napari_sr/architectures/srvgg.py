@@ -1,4 +1,4 @@
-"""SRVGGNetCompact: a plain chain of convolutions that learns what nearest-neighbour enlargement lacks.
+"""SRVGGNetCompact: a plain chain of convolutions that learns the residual of nearest-neighbor enlargement.
 
 X. Wang, L. Xie, C. Dong, Y. Shan, Real-ESRGAN: training real-world blind super-resolution with pure synthetic data,
 ICCV workshops 2021; the compact network of that project.

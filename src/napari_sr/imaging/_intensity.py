@@ -1,8 +1,8 @@
-"""Intensities: to the range of a network, and exactly back.
+"""Intensities: mapped to the range of a network, and exactly back.
 
-A network never sees a value outside its range, since it may explode there, and none is lost: what lies outside a
-robust range is taken off before and added again after, enlarged bicubically. The functions that run on every tile
-use nothing but arithmetic and ``clip``, so NumPy arrays and torch tensors serve alike.
+A network may explode on values outside its range, so it is never given any, and none is lost: the part of an image
+outside a robust range is subtracted before and added again after, enlarged bicubically. The functions that run on
+every tile use only arithmetic and ``clip``, so they take NumPy arrays and torch tensors.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 _TAIL = 0.001
-"""Share of the pixels at each end that may be outliers."""
+"""Largest share of the pixels at each end that may be outliers: hot pixels are fewer, bright structures more."""
 _MARGIN = 0.5
-"""How far beyond the rest, in units of its span, a pixel must lie to be one."""
+"""Distance from the other pixels, relative to their span, from which a pixel is an outlier."""
 _FEW = 16
-"""Below so many pixels nothing can be called an outlier."""
+"""Number of pixels below which none is an outlier: fewer have no distribution."""
 _SAMPLE = 4_000_000
-"""So many pixels tell the tails of a floating-point image."""
+"""Pixels from which the tails of the distribution are estimated: 4,000 lie in each of them."""
 
 ArrayT = TypeVar("ArrayT", bound=Any)
 
@@ -55,8 +55,8 @@ def robust_range(parts: Iterable[NDArray[Any]]) -> tuple[float, float]:
     """Darkest and brightest value of an image apart from its outliers.
 
     Outliers are at most one pixel in a thousand at each end and lie more than half the others' span beyond them.
-    The ends are values of the image, so that ``k · image + c`` has the range ``k · range + c``, and what a hot pixel
-    does not reach is normalised as if it were not there.
+    The ends are values of the image, so that ``k · image + c`` has the range ``k · range + c``, and a
+    hot pixel does not change how the others are normalized.
 
     Parameters
     ----------

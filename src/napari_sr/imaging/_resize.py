@@ -1,4 +1,4 @@
-"""Resampling: MATLAB's ``imresize``, which every super-resolution paper makes its small images with.
+"""Resampling: MATLAB's ``imresize``, with which super-resolution papers make their small images.
 
 One axis at a time, a sparse row of weights for each output pixel; the same rows serve whole images here and tiles
 in the engine, so a tile's pixels equal the whole image's.

@@ -1,4 +1,4 @@
-"""Building blocks that several networks share, each written once."""
+"""Building blocks shared by several networks."""
 
 from napari_sr.architectures.blocks._bsconv import BSConvU, LinearBSConvU
 from napari_sr.architectures.blocks._cca import CCA

@@ -1,4 +1,4 @@
-"""Channel attention by contrast (IMDN), of the whole image also on a tile."""
+"""Channel attention by contrast (IMDN); on a tile, too, the contrast is that of the whole image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class CCA(GlobalLayer):
-    """Weighs each channel by what its mean plus standard deviation over the image tells.
+    """Weights each channel by a function of its mean plus standard deviation over the image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Convolutions, chains and upsamplers as nearly every network here has them."""
+"""Convolutions, chains and upsamplers that nearly every network here uses."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ESA(nn.Module, ABC):
 
     @abstractmethod
     def refine(self, cells: Tensor) -> Tensor:
-        """What a variant does on the coarse grid."""
+        """The operation of a variant on the coarse grid."""
 
     def forward(self, x: Tensor, context: TileContext | None = None) -> Tensor:
         """``(N, C, H, W)`` to the same shape."""
@@ -58,7 +58,7 @@ class ESA(nn.Module, ABC):
 
 
 class PlainESA(ESA):
-    """As RLFN and RepRFN have it: a single convolution of the cells.
+    """The variant of RLFN and RepRFN: a single convolution of the cells.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class PlainESA(ESA):
 
 
 class DeepESA(ESA):
-    """As RFDN has it: three convolutions of the cells.
+    """The variant of RFDN: three convolutions of the cells.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class DeepESA(ESA):
 
 
 class BlueprintESA(DeepESA):
-    """As BSRN has it: blueprint convolutions and GELU.
+    """The variant of BSRN: blueprint convolutions and GELU.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class BlueprintESA(DeepESA):
 
 
 class LinearESA(DeepESA):
-    """As BSRN-S has it: 1x1 convolutions stored as linear layers, blueprint convolutions with two biases, GELU.
+    """The variant of BSRN-S: 1x1 convolutions stored as linear layers, blueprint convolutions with two biases, GELU.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Global response normalisation (ConvNeXt V2), of the whole image also on a tile.
+"""Global response normalization (ConvNeXt V2); on a tile, too, the norms are those of the whole image.
 
 S. Woo et al., ConvNeXt V2: co-designing and scaling ConvNets with masked autoencoders, CVPR 2023.
 """

@@ -64,7 +64,7 @@ class Reparameterised(nn.Module, ABC):
 
     @abstractmethod
     def branches(self, x: Tensor) -> Tensor:
-        """The sum of the branches, each computed for itself."""
+        """Sum of the branches, computed separately."""
 
     @abstractmethod
     def kernel(self) -> Kernel:
@@ -72,7 +72,7 @@ class Reparameterised(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, inp, H, W)`` to ``(N, out, H, W)``."""
-        # in bfloat16 the merge itself would lose what the branches hold
+        # in bfloat16 the merge itself would lose digits of the branches
         with torch.autocast(x.device.type, enabled=False):
             weight, bias = self.kernel()
         return F.conv2d(x, weight, bias, padding=1)
