@@ -9,8 +9,8 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel
 
-from napari_sr.models import list_models, local_scales
 from napari_sr._text import format_bytes
+from napari_sr.models import list_models, local_scales
 
 
 def choice(desk):
