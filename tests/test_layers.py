@@ -1,4 +1,4 @@
-"""Upscaled layers lie where their source lies and look as it looks."""
+"""Upscaled layers lie where their source lies, and look like it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from napari_sr.layers._geometry import finer_coordinates, finer_grid, finer_plane
 
 import napari_sr
 from napari_sr import upscale
 from napari_sr.errors import InputError
-from napari_sr.imaging import axes_from_labels, parse_axes
+from napari_sr.imaging import axes_from_labels, finer_coordinates, finer_grid, parse_axes
+from napari_sr.inference import UpscaleOptions
 from napari_sr.layers import plan_snapshot, snapshot, upscale_layer, upscale_layer_steps
+from napari_sr.layers._snapshot import _finer_plane
 
 pytestmark = pytest.mark.filterwarnings(
-    # napari's remark about drawing rotations out of the plane; nothing is drawn here
+    # napari warns of drawing rotations out of the plane; nothing is drawn here
     "ignore:Non-orthogonal slicing is being requested:UserWarning"
 )
 
@@ -42,7 +43,7 @@ def placements(draw, ndim):
     placement["affine"][:ndim] += draw(
         st.lists(vector, min_size=ndim + 1, max_size=ndim + 1).map(np.transpose)
     )
-    # A layer squeezed into a plane has no place that could be kept.
+    # The transform of a layer that is squeezed into a plane cannot be inverted.
     assume(abs(np.linalg.det(placement["affine"])) > 1e-3)
     return placement
 
@@ -58,13 +59,20 @@ def placed_layers(draw):
 
 
 def pixels(*shape):
-    """8-bit noise."""
+    """Noise of 8 bits."""
     return np.random.default_rng(len(shape)).integers(0, 255, shape).astype(np.uint8)
 
 
 def image_layer(shape, **options):
     """An image layer of noise."""
     return napari.layers.Image(pixels(*shape), **options)
+
+
+def enlarged(layer, scale):
+    """The layer that an upscaled, empty image makes."""
+    source, factors = snapshot(layer), dict(zip("YX", scale, strict=True))
+    data = np.zeros(source.out_shape(factors), np.float32)
+    return source.layer(source.image.finer(data, factors), factors, suffix="", record={})
 
 
 def world(layer, points):
@@ -76,11 +84,9 @@ def world(layer, points):
 @given(layer=placed_layers(), scale=st.tuples(st.integers(1, 5), st.integers(1, 5)))
 def test_every_block_of_output_pixels_lies_around_its_source_pixel(layer, scale):
     """The mean world position of each block is that of the pixel it came from."""
-    source = snapshot(layer)
-    factors = np.array(source.factors(scale), int)
-    upscaled = source.layer(
-        np.zeros(layer.data.shape * factors, np.float32), scale, suffix="", record={}
-    )
+    factors = np.array([1] * (layer.ndim - 2) + list(scale))
+    upscaled = enlarged(layer, scale)
+    assert upscaled.data.shape == tuple(layer.data.shape * factors)
     for pixel in np.ndindex(layer.data.shape):
         block = np.array(list(np.ndindex(*factors))) + np.array(pixel) * factors
         expected = np.array(layer.data_to_world(pixel))
@@ -92,10 +98,8 @@ def test_every_block_of_output_pixels_lies_around_its_source_pixel(layer, scale)
 @given(layer=placed_layers(), scale=st.tuples(st.floats(1, 9), st.floats(1, 9)), data=st.data())
 def test_any_point_keeps_its_place_at_any_scale(layer, scale, data):
     """Fractional factors as well: a point of the image is at the same place in the world, edges included."""
-    source = snapshot(layer)
-    factors = source.factors(scale)
-    shape = np.round(np.array(layer.data.shape) * factors).astype(int)
-    upscaled = source.layer(np.zeros(shape, np.float32), scale, suffix="", record={})
+    factors = (1.0,) * (layer.ndim - 2) + scale
+    upscaled = enlarged(layer, scale)
     point = np.array([data.draw(st.floats(-0.5, size - 0.5)) for size in layer.data.shape])
     expected = np.array(layer.data_to_world(point))
     found = upscaled.data_to_world(finer_coordinates(point, factors))
@@ -103,8 +107,8 @@ def test_any_point_keeps_its_place_at_any_scale(layer, scale, data):
 
 
 def test_the_grid_moves_by_half_a_pixel_of_each_grid():
-    """The textbook case, by hand: pixels of 4 µm cut in two start 1 µm before the old first centre."""
-    scale, translate = finer_grid(np.diag([4.0, 4.0]), [4, 4], [10, 10], [2, 1])
+    """By hand: pixels of 4 µm cut in two; the first new center lies 1 µm before the first old one."""
+    scale, translate = finer_grid([4, 4], [10, 10], [2, 1])
     np.testing.assert_allclose(scale, [2, 4])
     np.testing.assert_allclose(translate, [9, 10])
 
@@ -117,7 +121,7 @@ def test_the_grid_moves_by_half_a_pixel_of_each_grid():
 )
 def test_a_clipping_plane_still_separates_the_same_points(position, normal, factors, point):
     """A point's side of the plane does not depend on the grid in which both are given."""
-    plane = finer_plane({"position": position, "normal": normal, "enabled": True}, factors)
+    plane = _finer_plane({"position": position, "normal": normal, "enabled": True}, factors)
     before = np.dot(np.subtract(point, position), normal) / np.linalg.norm(normal)
     after = np.dot(finer_coordinates(point, factors) - plane["position"], plane["normal"])
     assert plane["enabled"]
@@ -139,13 +143,13 @@ def test_a_clipping_plane_still_separates_the_same_points(position, normal, fact
         (("y", "-2", "-1"), False, "QYX"),
     ],
 )
-def test_axis_labels_are_understood_or_replaced(labels, rgb, axes):
+def test_axis_labels_give_axis_letters(labels, rgb, axes):
     """Y and X are the last two dimensions unless the labels name both of them."""
     assert axes_from_labels(labels, rgb=rgb) == axes
 
 
 @given(labels=st.lists(st.text(max_size=3) | st.sampled_from("tczyx"), min_size=2, max_size=8))
-def test_axes_are_always_such_as_the_engine_takes(labels):
+def test_any_labels_give_axes_that_the_engine_accepts(labels):
     assert parse_axes(axes_from_labels(labels), [2] * len(labels)).letters == axes_from_labels(
         labels
     )
@@ -175,7 +179,7 @@ LOOKS = {
 
 
 def test_looks_and_place_are_copied():
-    """Everything that can be seen or read of a layer, but for its pixels, its grid and its name."""
+    """All attributes of a layer except its pixels, its grid and its name."""
     layer = image_layer((10, 12), **LOOKS)
     layer.contrast_limits_range = (0, 255)
     upscaled = upscale_layer(layer, 2, "bicubic")
@@ -189,8 +193,8 @@ def test_looks_and_place_are_copied():
     assert upscaled.name == "cells ×2 bicubic"
 
 
-def test_the_metadata_say_what_was_done_and_keep_what_was_known():
-    """The record is plain data; the source's own metadata are not touched."""
+def test_metadata_record_the_run_and_keep_other_entries():
+    """The record is plain data; the metadata of the source are unchanged."""
     layer = image_layer((10, 12), metadata={"stain": "DAPI"}, name="cells")
     upscaled = upscale_layer(layer, (2, 1.5), "bicubic", tile=8)
     record = upscaled.metadata["napari_sr"]
@@ -207,8 +211,7 @@ def test_the_metadata_say_what_was_done_and_keep_what_was_known():
     assert layer.metadata == {"stain": "DAPI"}
 
 
-def test_the_record_of_an_earlier_run_is_kept():
-    """What was upscaled twice says so."""
+def test_the_record_of_an_earlier_run_is_kept_as_previous():
     once = upscale_layer(image_layer((6, 6), name="a"), 2, "bicubic")
     twice = upscale_layer(once, 3, "bicubic")
     assert twice.metadata["napari_sr"]["scale"] == [3, 3]
@@ -224,7 +227,7 @@ def test_the_source_is_never_changed():
     assert repr(after) == repr(state)
 
 
-def test_a_multiscale_layer_gives_its_finest_level():
+def test_of_a_multiscale_layer_the_finest_level_is_upscaled():
     levels = [pixels(16, 24), pixels(8, 12)]
     layer = napari.layers.Image(levels, multiscale=True, scale=(0.5, 0.5))
     upscaled = upscale_layer(layer, 2, "bicubic")
@@ -243,14 +246,14 @@ def test_rgb_layers_keep_their_samples(shape):
     np.testing.assert_array_equal(upscaled.data, upscale(layer.data, 2, "bicubic", axes=axes))
 
 
-def test_three_frames_are_not_taken_for_rgb():
-    """A grey stack whose last axis is 3 long stays one."""
+def test_a_last_axis_of_three_is_not_taken_for_rgb():
+    """A gray stack whose last axis has length 3 stays one."""
     layer = image_layer((5, 8, 3), rgb=False)
     assert upscale_layer(layer, 2, "bicubic").data.shape == (5, 16, 6)
 
 
-def test_channels_have_intensities_of_their_own():
-    """A channel axis that is labelled as such is not scaled together with its neighbour."""
+def test_channels_have_intensity_ranges_of_their_own():
+    """Channels of an axis that is labeled so are not scaled together."""
     data = np.stack([pixels(12, 12), pixels(12, 12).astype(np.uint16) * 200]).astype(np.uint16)
     layer = napari.layers.Image(data, axis_labels=("channel", "y", "x"))
     expected = upscale(data, 2, "bicubic", axes="CYX")
@@ -273,21 +276,19 @@ def test_y_and_x_may_be_any_two_axes():
     ],
     ids=["labels", "points", "shapes"],
 )
-def test_other_layers_are_refused_by_name(layer):
+def test_other_types_of_layers_are_refused_by_name(layer):
     with pytest.raises(
         InputError, match=r"'it' is a (Labels|Points|Shapes) layer and only image layers"
     ):
         upscale_layer(layer)
 
 
-def test_no_layer_is_refused_at_the_call():
-    """Not at the first step, when nobody may be listening."""
+def test_no_layer_is_refused_at_the_call_and_not_at_the_first_step():
     with pytest.raises(InputError, match="no layer is selected"):
         upscale_layer_steps(None)
 
 
-def test_steps_hold_what_was_there_at_the_call():
-    """Whatever is done to the layer afterwards."""
+def test_steps_use_the_layer_as_it_was_at_the_call():
     layer = image_layer((40, 40), name="before", translate=(3, 4))
     before = layer.data.copy()
     steps = upscale_layer_steps(layer, 2, "bicubic", tile=16)
@@ -315,7 +316,7 @@ def test_progress_is_reported_by_tile():
 
 
 def test_planes_in_the_data_stay_where_they_are_in_the_world():
-    """A clipping plane through a point of a volume goes through it still."""
+    """A clipping plane still passes through the same point of the volume."""
     plane = {"position": (1, 4, 2), "normal": (1, 2, -1), "enabled": True}
     layer = image_layer((4, 8, 6), experimental_clipping_planes=[plane], scale=(3, 2, 1))
     layer.plane.position, layer.plane.normal = plane["position"], plane["normal"]
@@ -329,9 +330,9 @@ def test_planes_in_the_data_stay_where_they_are_in_the_world():
 
 @settings(max_examples=40, deadline=None)
 @given(size=st.tuples(*[st.integers(1, 90)] * 2), scale=st.tuples(*[st.floats(1, 9)] * 2))
-def test_the_shape_told_beforehand_is_that_of_the_plan(size, scale):
-    """What the widget says before PyTorch is loaded is what the engine will do."""
+def test_the_shape_known_before_planning_is_that_of_the_plan(size, scale):
+    """What the widget shows before PyTorch is loaded agrees with the engine."""
     source = snapshot(image_layer((2, *size), rgb=False))
-    assert (
-        source.out_shape(scale) == plan_snapshot(source, scale, "bicubic", measure=False).out_shape
-    )
+    options = UpscaleOptions(scale=scale, model="bicubic")
+    plan = plan_snapshot(source, options, measure=False)
+    assert source.out_shape({"Y": scale[0], "X": scale[1]}) == plan.out_shape

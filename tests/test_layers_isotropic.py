@@ -1,4 +1,4 @@
-"""A stack of planes becomes cubes at the same place; a result gets a companion that tells its uncertainty."""
+"""Isotropic stacks lie where their source lies; the uncertainty becomes a second layer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from napari.layers import Image
 
 from napari_sr.errors import InputError
-from napari_sr.layers import plane_distance, snapshot, upscale_layer
+from napari_sr.layers import snapshot, upscale_layer
 
 
 def stack(shape=(6, 20, 24), scale=(3.5, 1, 1), **options):
@@ -17,7 +17,7 @@ def stack(shape=(6, 20, 24), scale=(3.5, 1, 1), **options):
 
 
 @pytest.mark.parametrize("lateral", [1, 2])
-def test_voxels_become_cubes_and_stay_where_they_were(lateral):
+def test_voxels_become_cubes_at_the_same_place(lateral):
     layer = stack(
         scale=(3.5, 0.5, 0.5),
         translate=(10, 20, 30),
@@ -43,7 +43,7 @@ def test_voxels_become_cubes_and_stay_where_they_were(lateral):
     assert result.metadata["napari_sr"]["z_scale"] == 7 * lateral
 
 
-def test_lazy_and_multichannel_stacks_are_taken():
+def test_lazy_stacks_with_channels_can_be_made_isotropic():
     values = da.random.default_rng(0).random((2, 5, 12, 12), chunks=6)
     layer = Image(values, scale=(1, 2, 1, 1), axis_labels=("channel", "z", "y", "x"))
     result = upscale_layer(layer, 1, "bicubic", isotropic=True)
@@ -62,23 +62,42 @@ def test_lazy_and_multichannel_stacks_are_taken():
         (stack(axis_labels=("time", "y", "x")), None),
         (stack(axis_labels=("z", "y", "x")), 3.5),
         (stack(units=("s", "um", "um")), None),
+        (stack(scale=(300, 0.2, 0.2), units=("nm", "um", "um")), 1.5),
+        (stack(scale=(300, 0.2, 0.2), units=("nm", "um", "um"), axis_labels=("z", "y", "x")), 1.5),
         (stack(units=("um", "um", "um")), 3.5),
         (stack((20, 24), (2, 1)), None),
         (stack((2, 6, 20, 24), (1, 2, 1, 1)), None),
         (stack((2, 6, 20, 24), (1, 2, 1, 1), axis_labels=("t", "z", "y", "x")), 2.0),
     ],
 )
-def test_the_distance_of_planes_is_known_or_it_is_not(layer, expected):
-    assert plane_distance(snapshot(layer)) == (expected and pytest.approx(expected))
+def test_the_distance_of_planes_follows_from_sizes_units_and_labels(layer, expected):
+    assert snapshot(layer).plane_distance == (expected and pytest.approx(expected))
 
 
-def test_a_layer_that_does_not_say_is_refused():
+def test_isotropic_without_known_sizes_is_refused():
     with pytest.raises(InputError, match=r"set layer\.scale"):
         upscale_layer(stack(scale=(1, 1, 1)), 2, "bicubic", isotropic=True)
 
 
-def test_not_isotropic_is_as_ever():
+def test_the_distance_of_planes_can_be_given():
+    result = upscale_layer(stack(scale=(1, 1, 1)), 1, "bicubic", isotropic=True, z_spacing=2)
+    assert result.data.shape == (12, 20, 24)
+    np.testing.assert_allclose(result.scale, (0.5, 1, 1))
+
+
+def test_not_isotropic_enlarges_y_and_x_only():
     assert upscale_layer(stack(), 2, "bicubic", isotropic=False).data.shape == (6, 40, 48)
+
+
+def test_units_are_converted():
+    """Planes of 300 nm and pixels of 0.2 µm: Z is enlarged 1.5 times, to 200 nm."""
+    units = ("nm", "um", "um")
+    layer = stack(scale=(300, 0.2, 0.2), units=units, axis_labels=("z", "y", "x"))
+    result = upscale_layer(layer, 1, "bicubic", isotropic=True)
+    assert result.data.shape == (9, 20, 24)
+    np.testing.assert_allclose(result.scale, (200, 0.2, 0.2))
+    assert result.units == layer.units
+    assert result.metadata["napari_sr"]["z_scale"] == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize("rgb", [False, True])

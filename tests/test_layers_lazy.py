@@ -1,4 +1,4 @@
-"""Lazy layers stay lazy, and give the same pixels."""
+"""Lazy layers give lazy layers with the same pixels, by the plan that was made for them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from napari.components import ViewerModel
 
 from napari_sr import upscale
 from napari_sr.errors import InputError
-from napari_sr.layers import snapshot, upscale_layer, upscale_snapshot_steps, visible_part
+from napari_sr.inference import UpscaleOptions
+from napari_sr.layers import (
+    plan_snapshot,
+    snapshot,
+    upscale_layer,
+    upscale_snapshot_steps,
+    visible_part,
+)
 from napari_sr.layers._visible import compute_visible
 
 
@@ -22,7 +29,7 @@ def stack():
 
 
 def drain(steps):
-    """What a generator yields, and what it returns."""
+    """All that a generator yields, and its return value."""
     seen = []
     while True:
         try:
@@ -32,7 +39,7 @@ def drain(steps):
 
 
 def counted(array):
-    """A dask array of an array's planes, and the list of those which have been read."""
+    """A dask array of an array's planes, and the list of the planes that have been read."""
     read = []
 
     def plane(block_info=None):
@@ -46,7 +53,7 @@ def counted(array):
 
 @pytest.mark.parametrize("kind", ["dask", "zarr"])
 def test_a_lazy_layer_gives_a_lazy_layer(stack, kind):
-    """Nothing but what intensities need is read before somebody looks."""
+    """Only a sample for the intensity range is read before a plane is needed."""
     data = (
         da.from_array(stack, chunks=(1, 30, 40))
         if kind == "dask"
@@ -64,7 +71,9 @@ def test_a_lazy_layer_gives_a_lazy_layer(stack, kind):
 
 def test_a_lazy_layer_can_be_computed_at_once(stack):
     layer = napari.layers.Image(da.from_array(stack), contrast_limits=(0, 255))
-    seen, upscaled = drain(upscale_snapshot_steps(snapshot(layer), 2, "bicubic", lazy=False))
+    source = snapshot(layer)
+    plan = plan_snapshot(source, UpscaleOptions(model="bicubic"), lazy=False)
+    seen, upscaled = drain(upscale_snapshot_steps(source, plan, lazy=False))
     assert isinstance(upscaled.data, np.ndarray)
     assert seen[-1].done == 6
     np.testing.assert_array_equal(upscaled.data, upscale(stack, 2, "bicubic", axes="ZYX"))
@@ -78,8 +87,8 @@ def test_a_lazy_multiscale_layer_gives_its_finest_level_lazily(stack):
     assert upscaled.data.shape == (6, 60, 80)
 
 
-def test_what_is_shown_is_computed_beforehand_and_nothing_else(stack):
-    """One plane of the stack is ready: looking at it reads nothing more; the rest is as lazy as before."""
+def test_only_the_blocks_that_are_shown_are_computed_beforehand(stack):
+    """One plane of the stack is ready and is not read again; the rest stays lazy."""
     lazy, read = counted(stack)
     steps, array = drain(compute_visible(lazy * 2, (3, None, None)))
     assert read == [3]
@@ -90,21 +99,21 @@ def test_what_is_shown_is_computed_beforehand_and_nothing_else(stack):
     assert sorted(read) == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_view_beside_the_layer_computes_nothing(stack):
+def test_a_view_outside_of_the_layer_computes_nothing(stack):
     lazy, read = counted(stack)
     _, array = drain(compute_visible(lazy, (17, None, None)))
     assert read == []
     assert array.shape == lazy.shape
 
 
-def test_samples_of_rgb_belong_to_what_is_shown():
+def test_all_samples_of_rgb_are_computed():
     photo = np.random.default_rng(0).integers(0, 255, (12, 10, 3)).astype(np.uint8)
     _, array = drain(compute_visible(da.from_array(photo, chunks=(6, 10, 3)), (None, None)))
     np.testing.assert_array_equal(np.asarray(array), photo)
 
 
-def test_the_view_is_that_of_the_viewer(stack):
-    """Which plane, through the layer's scale, translation and the dimensions of other layers."""
+def test_the_view_follows_the_viewer(stack):
+    """The plane follows from the layer's scale, its translation and the dimensions of other layers."""
     viewer = ViewerModel()
     layer = viewer.add_image(stack, scale=(5, 1, 1), translate=(100, 0, 0))
     viewer.dims.set_point(0, 115)
@@ -155,3 +164,62 @@ def test_a_pyramid_needs_levels_and_a_scale(stack):
     levels = napari.layers.Image([stack, stack[:, ::2, ::2]], multiscale=True)
     with pytest.raises(InputError, match="scale above 1"):
         upscale_layer(levels, 1, "bicubic", pyramid=True)
+    for options in ({"isotropic": True, "z_spacing": 2.0}, {"uncertainty": True}):
+        with pytest.raises(InputError, match="layer of its own"):
+            upscale_layer(levels, 2, "bicubic", pyramid=True, **options)
+
+
+@pytest.mark.parametrize("tile", [5, (7, 9)])
+def test_the_plan_that_was_made_is_executed(stack, tile, monkeypatch):
+    """Its tile is the one that runs and the one in the record; nothing is planned again."""
+    layer = napari.layers.Image(da.from_array(stack, chunks=(1, 30, 40)), contrast_limits=(0, 255))
+    source = snapshot(layer)
+    plan = plan_snapshot(source, UpscaleOptions(model="bicubic", tile=tile))
+    assert plan.window < plan_snapshot(source, UpscaleOptions(model="bicubic")).window
+    network = plan.model.network(2)
+    forward, ran = type(network).forward, set()
+
+    def watched(self, x):
+        ran.add(tuple(x.shape[-2:]))
+        return forward(self, x)
+
+    monkeypatch.setattr(type(network), "forward", watched)
+    _, upscaled = drain(upscale_snapshot_steps(source, plan))
+    np.asarray(upscaled.data)
+    assert ran == {plan.window}
+    assert tuple(upscaled.metadata["napari_sr"]["tile"]) == plan.tile
+
+
+def test_the_record_of_a_lazy_layer_is_completed_as_blocks_are_computed():
+    """Before, there is no number of replaced pixels; after, it is that of an eager run, and no block counts twice.
+
+    napari shows the coarser levels of a pyramid, so that nothing of the new level is computed at first.
+    """
+    image = np.random.default_rng(0).integers(0, 255, (3, 200, 200), dtype=np.uint8)
+    levels = napari.layers.Image([image, image[:, ::2, ::2]], multiscale=True)
+    eager = upscale_layer(levels, 2, "ecbsr").metadata["napari_sr"]
+    layer = upscale_layer(levels, 2, "ecbsr", pyramid=True)
+    record, finest = layer.metadata["napari_sr"], layer.data[0]
+    assert eager["replaced"]["pixels"] > 0
+    assert record.keys().isdisjoint({"replaced", "remarks", "seconds"})
+    assert record["computed"] == [0, 3]
+    np.asarray(finest[0])
+    assert record["computed"] == [1, 3]
+    assert 0 < record["replaced"]["pixels"] < eager["replaced"]["pixels"]
+    np.asarray(finest)
+    np.asarray(finest[1])
+    assert "computed" not in record
+    assert record["replaced"] == eager["replaced"]
+
+
+def test_a_lazy_layer_that_has_been_shown_records_what_was_computed():
+    """napari computes the plane that it shows first; the record covers that plane alone, until all are computed."""
+    image = np.random.default_rng(0).integers(0, 255, (3, 200, 200), dtype=np.uint8)
+    eager = upscale_layer(napari.layers.Image(image), 2, "ecbsr").metadata["napari_sr"]
+    lazy = da.from_array(image, chunks=(1, 200, 200))
+    layer = upscale_layer(napari.layers.Image(lazy, contrast_limits=(0, 255)), 2, "ecbsr")
+    record = layer.metadata["napari_sr"]
+    assert record["computed"] == [1, 3]
+    np.asarray(layer.data)
+    assert "computed" not in record
+    assert record["replaced"] == eager["replaced"]

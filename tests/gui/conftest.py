@@ -1,4 +1,4 @@
-"""A real napari window with our widget docked, and hands to use it with."""
+"""A real napari window with our widget docked, and a driver that uses it as a user does."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ NO_SCREEN = sys.platform.startswith("linux") and not (
 
 
 def pytest_collection_modifyitems(items):
-    """Without a screen Qt would end the whole run; so say what is missing instead."""
+    """Skip without a screen: Qt would end the whole process."""
     if NO_SCREEN:
-        skip = pytest.mark.skip(reason="needs a screen, which scripts/test brings")
+        skip = pytest.mark.skip(reason="needs a screen; scripts/test starts a virtual one")
         for item in items:
             if HERE in item.path.parents:
                 item.add_marker(skip)
 
 
 class Desk:
-    """A viewer with the Upscale widget, used as a user does."""
+    """A viewer with the Upscale widget, used as a user uses them."""
 
     def __init__(self, viewer, widget, qtbot):
         self.viewer = viewer
         self.widget: UpscaleWidget = widget
         self._qtbot = qtbot
-        self._heard = len(notification_manager.records)
+        self._before = len(notification_manager.records)
 
     @property
     def layers(self):
@@ -51,18 +51,18 @@ class Desk:
 
     @property
     def plan(self):
-        """The line that says what a click would do."""
+        """The text that describes the plan."""
         return self.widget.bar.plan.text().replace("\u00a0", " ")
 
     @property
     def note(self):
-        """The line that says what goes on."""
+        """The text below the buttons."""
         return self.widget.bar.note.text().replace("\u00a0", " ")
 
     @property
     def notifications(self):
-        """What napari told the user since the window was opened."""
-        return [str(record.message) for record in notification_manager.records[self._heard :]]
+        """Notifications that napari has shown since the window was opened."""
+        return [str(record.message) for record in notification_manager.records[self._before :]]
 
     def add(self, image, **options):
         """Add an image layer, as dropping a file does."""
@@ -81,11 +81,11 @@ class Desk:
         self._qtbot.mouseClick(getattr(self.widget.bar, button), Qt.MouseButton.LeftButton)
 
     def until(self, condition, timeout=60_000):
-        """Let the window live until something is so."""
+        """Process events until a condition holds."""
         self._qtbot.waitUntil(condition, timeout=timeout)
 
     def finish(self):
-        """Let the window live until the run has ended."""
+        """Process events until the run has ended."""
         self.until(lambda: not self.widget.running)
 
     def begin(self):
@@ -103,9 +103,9 @@ class Desk:
 
 
 class Brake:
-    """Holds every run once its first tiles are done, however fast the machine, as long as nobody lets it go.
+    """Holds every run after its first tiles until it is released, however fast the machine is.
 
-    A held run goes on reporting where it is, so that it can be cancelled as at any other tile.
+    A held run keeps reporting its progress, so that it can be canceled as at any other tile.
     """
 
     def __init__(self, steps):
@@ -114,15 +114,15 @@ class Brake:
         self._permits = threading.Semaphore(0)
 
     def release(self):
-        """Let all runs go on to their end."""
+        """Let all runs continue to their end."""
         self._free.set()
 
     def nudge(self):
-        """Let the next tiles be done."""
+        """Let one more batch of tiles be done."""
         self._permits.release()
 
-    def __call__(self, source, **options):
-        with closing(self._steps(source, **options)) as steps:
+    def __call__(self, source, plan, **options):
+        with closing(self._steps(source, plan, **options)) as steps:
             while True:
                 try:
                     state = next(steps)
@@ -139,7 +139,7 @@ class Brake:
 
 @pytest.fixture
 def brake(monkeypatch):
-    """Runs begin and do not end before the test says so."""
+    """Runs begin, and do not end before they are released."""
     brake = Brake(_run.upscale_snapshot_steps)
     monkeypatch.setattr(_run, "upscale_snapshot_steps", brake)
     yield brake
@@ -159,7 +159,7 @@ def window(make_napari_viewer, qtbot):
 
 @pytest.fixture
 def desk(qtbot):
-    """The widget alone with a viewer that has no window: opens in no time."""
+    """The widget with a viewer that has no window, which opens quickly."""
     viewer = ViewerModel()
     widget = UpscaleWidget(viewer)
     qtbot.addWidget(widget)
@@ -172,13 +172,13 @@ def desk(qtbot):
 
 
 def our_threads():
-    """Threads that belong to us."""
+    """Threads of napari-sr."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("napari-sr")]
 
 
 @pytest.fixture
 def noise():
-    """Makes an image, different at every pixel."""
+    """A function that makes images of noise."""
 
     def make(*shape, dtype=np.uint8):
         random = np.random.default_rng(sum(shape))

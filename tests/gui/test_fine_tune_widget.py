@@ -1,4 +1,4 @@
-"""The Fine-tune widget in a real window: a click makes a model; cancelling and failing keep nothing."""
+"""The Fine-tune widget in a real window: a click makes a model; a canceled or failed run keeps nothing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_click_makes_a_model_that_the_upscale_widget_has(widget, qtbot):
     qtbot.waitUntil(lambda: "dB on tiles held out" in widget.note.text(), timeout=60_000)
     assert widget.progress.isVisible()
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
-    assert "'my-bricks' is now among your models" in widget.note.text()
+    assert "Added 'my-bricks' to your models" in widget.note.text()
     assert mine() == ["my-bricks"]
     combo.showPopup()
     combo.hidePopup()
@@ -65,47 +65,47 @@ def test_a_click_makes_a_model_that_the_upscale_widget_has(widget, qtbot):
     assert widget.start.isEnabled()
 
 
-def test_cancelling_keeps_nothing(widget, qtbot):
+def test_a_canceled_run_keeps_nothing(widget, qtbot):
     widget.minutes.setValue(30)
     press(qtbot, widget.start)
     qtbot.waitUntil(lambda: "dB on tiles held out" in widget.note.text(), timeout=60_000)
     press(qtbot, widget.stop)
     qtbot.waitUntil(lambda: not widget.running, timeout=30_000)
-    assert widget.note.text() == "Cancelled; nothing was kept."
+    assert widget.note.text() == "Canceled; nothing was kept."
     assert mine() == []
 
 
-def test_where_nothing_is_gained_it_is_said(widget, qtbot, monkeypatch):
+def test_without_a_gain_the_base_is_kept(widget, qtbot, monkeypatch):
     monkeypatch.setattr(_fine_tuner, "_LR", 0.0)
     widget.minutes.setValue(0.1)
     press(qtbot, widget.start)
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
-    assert widget.note.text().startswith("ecbsr is as good as it gets here")
+    assert widget.note.text().startswith("ecbsr is kept: the gain was only")
     assert mine() == []
 
 
-def test_where_only_sharp_tiles_gain_that_is_said():
+def test_a_gain_on_sharp_tiles_alone_is_explained():
     made = FineTuned("base", None, 30.0, 33.0, 33.4, -0.1, 4, 100, 120.0)
-    said = _fine_tune._end(SimpleNamespace(cancelled=False, error=None, result=made))
-    assert said.startswith("base is kept: parts held out gained +0.40 dB")
-    assert "-0.10 dB" in said
+    note = _fine_tune._finish(SimpleNamespace(cancelled=False, error=None, result=made))
+    assert note.startswith("base is kept: held-out parts gained +0.40 dB")
+    assert "-0.10 dB" in note
 
 
 @pytest.mark.parametrize(("base", "complaint"), [("bicubic", "no weights"), (None, "image layer")])
-def test_what_cannot_be_done_is_told_once(widget, qtbot, base, complaint):
-    heard = len(notification_manager.records)
+def test_an_error_is_shown_once(widget, qtbot, base, complaint):
+    before = len(notification_manager.records)
     if base is None:
         widget.viewer.layers.clear()
     else:
         widget.base.choose(base)
     press(qtbot, widget.start)
     qtbot.waitUntil(lambda: not widget.running, timeout=60_000)
-    (told,) = notification_manager.records[heard:]
-    assert complaint in told.message.lower()
+    (shown,) = notification_manager.records[before:]
+    assert complaint in shown.message.lower()
     assert mine() == []
 
 
-def test_only_scales_of_the_base_are_offered(widget):
+def test_only_native_scales_of_the_base_are_offered(widget):
     widget.base.choose("esr-tm")
     scales = [widget.scale.itemData(i) for i in range(widget.scale.count())]
     card = next(card for card in list_models() if card.id == "esr-tm")

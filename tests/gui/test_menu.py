@@ -12,7 +12,7 @@ COMMAND = "napari-sr.upscale_layer"
 
 @pytest.fixture
 def command(window):
-    """Runs the command as the menu does; its widget is the one that is open already."""
+    """A function that runs the command as the menu does; the widget is open already."""
     return lambda: get_app_model().commands.execute_command(COMMAND).result()
 
 
@@ -24,7 +24,7 @@ def test_the_layers_menu_has_the_command(window):
 
 
 def test_the_command_shows_the_widget_with_the_selected_layer(window, command, noise):
-    """A hidden dock comes back; the choice is the selected layer."""
+    """A hidden dock is shown; the target is the selected layer."""
     layer = window.add(noise(16, 16), name="a")
     window.widget.parent().hide()
     command()
@@ -33,6 +33,6 @@ def test_the_command_shows_the_widget_with_the_selected_layer(window, command, n
     assert window.notifications == []
 
 
-def test_the_command_says_what_is_missing(window, command):
+def test_the_command_shows_why_nothing_can_be_upscaled(window, command):
     command()
     assert any("No layer is selected" in text for text in window.notifications)

@@ -41,7 +41,7 @@ def server(net):
 
 @pytest.fixture
 def offer(server, monkeypatch):
-    """Puts a model into the catalog that the server on this machine has."""
+    """A function that adds a model to the catalog, which a local server offers."""
     shipped = _catalog._shipped()
 
     def put(license="MIT", manner="good"):
@@ -58,12 +58,12 @@ def offer(server, monkeypatch):
 
 
 class Hands:
-    """Uses a Models widget as a user does."""
+    """A driver that uses a Models widget as a user does."""
 
     def __init__(self, widget, qtbot):
         self.widget: ModelsWidget = widget
         self._qtbot = qtbot
-        self._heard = len(notification_manager.records)
+        self._before = len(notification_manager.records)
 
     @property
     def note(self):
@@ -71,7 +71,7 @@ class Hands:
 
     @property
     def notifications(self):
-        return [str(record.message) for record in notification_manager.records[self._heard :]]
+        return [str(record.message) for record in notification_manager.records[self._before :]]
 
     def press(self, button):
         self._qtbot.mouseClick(self.widget.bar.buttons[button], Qt.MouseButton.LeftButton)
@@ -85,7 +85,7 @@ class Hands:
 
 @pytest.fixture
 def hands(qtbot):
-    """Opens the widget alone, wherever the test is ready for it."""
+    """A function that opens the widget."""
     opened = []
 
     def open_widget():
@@ -103,7 +103,7 @@ def hands(qtbot):
 
 
 def answer(monkeypatch, yes=True):
-    """Answer every question; gives what was asked."""
+    """Answer every question with yes or no; returns the list of the questions."""
     asked = []
     button = QMessageBox.StandardButton.Yes if yes else QMessageBox.StandardButton.No
     monkeypatch.setattr(QMessageBox, "question", lambda *a: asked.append(a[2]) or button)
@@ -128,7 +128,7 @@ def test_every_model_is_listed_and_filtered(hands):
     assert "bicubic" not in shown.shown
 
 
-def test_what_is_chosen_is_described(hands):
+def test_the_selected_model_is_described(hands):
     user = hands()
     assert user.enabled() == {"import"}
     user.widget.list.choose("imdn-official")
@@ -166,7 +166,7 @@ def test_a_click_downloads_and_the_upscale_widget_has_it(hands, offer, qtbot, mo
 
 
 @pytest.mark.parametrize("license", ["GPL-3.0", "none stated (no LICENSE file)"])
-def test_an_unusual_license_is_asked_about(hands, offer, models_home, monkeypatch, license):
+def test_an_unusual_license_needs_an_agreement(hands, offer, models_home, monkeypatch, license):
     offer(license)
     user = hands()
     user.widget.list.choose("net-official")
@@ -181,7 +181,7 @@ def test_an_unusual_license_is_asked_about(hands, offer, models_home, monkeypatc
     assert list(models_home.rglob("net-official*"))
 
 
-def test_cancelling_keeps_nothing(hands, offer, server, models_home, qtbot):
+def test_a_canceled_download_keeps_nothing(hands, offer, server, models_home, qtbot):
     offer(manner="dripping")
     user = hands()
     user.widget.list.choose("net-official")
@@ -189,13 +189,13 @@ def test_cancelling_keeps_nothing(hands, offer, server, models_home, qtbot):
     assert user.enabled() == {"cancel", "paper"}
     user.press("cancel")
     user.finish()
-    assert user.note == "Cancelled; nothing was kept."
+    assert user.note == "Canceled; nothing was kept."
     assert user.notifications == []
     assert [path for path in models_home.rglob("*") if path.is_file()] == []
     assert "download" in user.enabled()
 
 
-def test_a_slow_download_shows_how_far_it_is(hands, offer, server, qtbot):
+def test_a_slow_download_shows_its_progress(hands, offer, server, qtbot):
     offer(manner="slow")
     user = hands()
     user.widget.list.choose("net-official")
@@ -211,7 +211,7 @@ def test_a_slow_download_shows_how_far_it_is(hands, offer, server, qtbot):
 @pytest.mark.parametrize(
     ("manner", "complaint"), [("broken", "broke off"), ("wrong", "not the expected file")]
 )
-def test_a_failed_download_is_told_once(hands, offer, models_home, manner, complaint):
+def test_a_failed_download_is_shown_once(hands, offer, models_home, manner, complaint):
     offer(manner=manner)
     user = hands()
     user.widget.list.choose("net-official")
@@ -237,7 +237,7 @@ def test_a_file_is_imported_and_removed(hands, net, monkeypatch):
     assert "Removed" in user.note
 
 
-def test_a_wrong_file_is_told(hands, tmp_path):
+def test_a_file_that_is_no_checkpoint_is_refused(hands, tmp_path):
     (tmp_path / "bad.pth").write_bytes(b"nothing")
     user = hands()
     user.widget.import_file(tmp_path / "bad.pth")
@@ -245,8 +245,8 @@ def test_a_wrong_file_is_told(hands, tmp_path):
     assert "bad.pth" in user.notifications[0].lower()
 
 
-def test_a_value_range_that_cannot_be_told_is_asked_for(hands, net, monkeypatch):
-    """Here the loader is unsure of every file without a card; the dialog's answer goes on the card."""
+def test_an_unknown_value_range_is_asked_for(hands, net, monkeypatch):
+    """Here the loader knows the range of no file without a card; the answer is stored on the card."""
 
     def unsure(*_):
         raise ModelRangeError("cannot tell")
@@ -285,7 +285,7 @@ def test_the_paper_opens_in_the_browser(hands, monkeypatch):
 
 
 def test_napari_docks_it(make_napari_viewer, qtbot):
-    """From the Plugins menu, beside the canvas, with nothing cut off that says what a model is."""
+    """It fits beside the canvas, and no name of a model is cut off."""
     viewer = make_napari_viewer(show=True)
     dock, widget = viewer.window.add_plugin_dock_widget("napari-sr", "Models")
     assert isinstance(widget, ModelsWidget)

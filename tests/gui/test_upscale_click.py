@@ -1,4 +1,4 @@
-"""One click: the right pixels, at the right place, with the right looks, and nothing else touched."""
+"""One click adds the right pixels, at the right place, with the right looks, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_sr import upscale
 
 
 def test_a_click_adds_what_the_engine_computes(window, noise):
-    """Pixels, type, looks and record of the new layer; the old one is as it was."""
+    """Pixels, type, looks and record of the new layer; the source is unchanged."""
     image = noise(70, 90, dtype=np.uint16)
     source = window.add(
         image.copy(),
@@ -45,7 +45,7 @@ def test_a_click_adds_what_the_engine_computes(window, noise):
 
 
 def test_the_result_lies_on_its_source(desk, noise):
-    """In the world: every block of 2 × 2 around its source pixel, through rotation, shear and affine."""
+    """Every block of 2 × 2 pixels lies around its source pixel, with rotation, shear and affine."""
     affine = [[1.1, 0.2, 5], [-0.3, 0.9, -7], [0, 0, 1]]
     source = desk.add(
         noise(20, 30), scale=(0.5, 2), translate=(10, -3), rotate=30, shear=[0.4], affine=affine
@@ -79,7 +79,7 @@ def test_a_stack_is_upscaled_plane_by_plane(desk, noise):
     np.testing.assert_array_equal(result.data, upscale(source.data, 2, "bicubic", axes="ZYX"))
 
 
-def test_the_result_is_selected_but_the_choice_stays(desk, noise):
+def test_the_result_is_selected_and_the_target_stays(desk, noise):
     """The next click upscales the same source, and its result gets another name."""
     source = desk.add(noise(16, 16), name="a")
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_the_shortcut_is_a_click(window, noise, qtbot):
 
 
 @pytest.mark.parametrize("other", ["labels", "points", "shapes"])
-def test_another_type_of_layer_is_refused_in_words(desk, noise, other):
+def test_other_types_of_layers_are_refused_with_a_message(desk, noise, other):
     desk.add(noise(16, 16), name="image")
     add = {
         "labels": lambda: desk.viewer.add_labels(np.zeros((8, 8), int), name="it"),
@@ -125,7 +125,7 @@ def test_another_type_of_layer_is_refused_in_words(desk, noise, other):
     assert not desk.widget.running
 
 
-def test_nothing_selected_is_refused_in_words(desk, noise):
+def test_an_empty_selection_is_refused_with_a_message(desk, noise):
     desk.add(noise(16, 16), name="image")
     desk.layers.selection.clear()
     desk.until(lambda: "No layer is selected" in desk.plan)
@@ -135,7 +135,7 @@ def test_nothing_selected_is_refused_in_words(desk, noise):
 
 
 def test_an_error_of_the_engine_is_a_notification(desk):
-    """A result of a terabyte: one line about memory, and nothing changed."""
+    """A result of a terabyte gives one line about memory, and nothing is added."""
     frames = np.broadcast_to(np.zeros((64, 64), np.uint8), (2_000_000, 64, 64))
     desk.add(frames, name="film", contrast_limits=(0, 1))
     desk.choose(scale=16)

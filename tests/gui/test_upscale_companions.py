@@ -1,12 +1,12 @@
-"""Stacks that become cubes, and a layer that tells how sure a result is."""
+"""The tick boxes for isotropic voxels and for the uncertainty."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def test_a_stack_becomes_cubes_at_one_click(desk, noise):
-    """The box is there only where the layer says how far apart its planes are."""
+def test_a_click_makes_a_stack_isotropic(desk, noise):
+    """The box is shown only where the distance of planes is known."""
     form = desk.widget.form
     desk.add(noise(30, 32), name="flat")
     desk.until(lambda: "60 × 64" in desk.plan)
@@ -28,7 +28,7 @@ def test_a_stack_becomes_cubes_at_one_click(desk, noise):
     np.testing.assert_allclose(result.extent.world[0], stack.extent.world[0], atol=1.01)
 
 
-def test_a_ticked_box_of_another_layer_does_not_count(desk, noise):
+def test_a_box_that_was_ticked_for_another_layer_has_no_effect(desk, noise):
     stack = desk.add(noise(4, 20, 22), name="stack", scale=(3, 1, 1))
     desk.until(lambda: desk.widget.form.isotropic.isVisibleTo(desk.widget.form))
     desk.widget.form.isotropic.setChecked(True)
@@ -39,7 +39,7 @@ def test_a_ticked_box_of_another_layer_does_not_count(desk, noise):
     assert stack in desk.layers
 
 
-def test_the_uncertainty_comes_as_a_hidden_layer_above_the_result(window, noise):
+def test_the_uncertainty_is_a_hidden_layer_above_the_result(window, noise):
     desk = window
     desk.add(noise(4, 40, 50), name="cells", scale=(3, 1, 1))
     desk.choose(model="ecbsr")

@@ -1,4 +1,4 @@
-"""Layers that lie on disk or in chunks."""
+"""Layers whose data are read in chunks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stack(noise):
 
 @pytest.fixture
 def read():
-    """Numbers of the planes that were read."""
+    """Numbers of the planes that have been read."""
     return []
 
 
@@ -36,11 +36,11 @@ def lazy(stack, read):
     return da.map_blocks(plane, chunks=((1, 1, 1), (40,), (50,)), dtype=np.uint8)
 
 
-def test_a_lazy_layer_is_upscaled_where_it_is_looked_at(window, lazy, stack):
-    """The widget says so beforehand; the plane that is shown is computed by the other thread, not by the window."""
+def test_a_lazy_layer_is_upscaled_where_it_is_shown(window, lazy, stack):
+    """The plan says so; the plane that is shown first is computed in the other thread, not by the window."""
     window.add(lazy, name="film", contrast_limits=(0, 255))
     window.viewer.dims.set_point(0, 1)
-    window.until(lambda: window.widget.form.lazy.isVisible() and "where you look" in window.plan)
+    window.until(lambda: window.widget.form.lazy.isVisible() and "when shown" in window.plan)
     window.click()
     window.finish()
     result = window.layers[1]
@@ -66,21 +66,21 @@ def test_adding_a_lazy_result_reads_nothing_in_the_thread_of_the_window(desk, la
 def test_a_lazy_layer_can_be_computed_at_once(desk, lazy, stack):
     desk.add(lazy, name="film", contrast_limits=(0, 255))
     desk.choose(lazy=False)
-    desk.until(lambda: "3 tiles" in desk.plan and "where you look" not in desk.plan)
+    desk.until(lambda: "3 tiles" in desk.plan and "when shown" not in desk.plan)
     desk.click()
     desk.finish()
     assert isinstance(desk.layers[1].data, np.ndarray)
     np.testing.assert_array_equal(desk.layers[1].data, upscale(stack, 2, "bicubic", axes="ZYX"))
 
 
-def test_layers_in_memory_have_no_such_choice(desk, stack):
+def test_layers_in_memory_cannot_be_computed_lazily(desk, stack):
     desk.add(stack)
     desk.until(lambda: "tiles" in desk.plan)
     assert not desk.widget.form.lazy.isVisible()
 
 
 def test_a_multiscale_layer_can_get_a_new_finest_level(window, noise):
-    """The tick box is there for multiscale layers only; the result is one, with the old levels below ours."""
+    """The tick box is shown for multiscale layers only; the result has the old levels below the new one."""
     form, picture = window.widget.form, window.add(noise(20, 20), name="plain")
     window.until(lambda: "tile" in window.plan)
     assert not form.pyramid.isVisible()
@@ -89,7 +89,7 @@ def test_a_multiscale_layer_can_get_a_new_finest_level(window, noise):
     pyramid = window.add(levels, multiscale=True, name="slide", scale=(2, 2))
     window.until(lambda: form.pyramid.isVisible() and "tile" in window.plan)
     form.pyramid.setChecked(True)
-    window.until(lambda: "where you look" in window.plan)
+    window.until(lambda: "when shown" in window.plan)
     window.shoot("pyramid-before")
     window.click()
     window.finish()
@@ -106,8 +106,8 @@ def test_a_multiscale_layer_can_get_a_new_finest_level(window, noise):
     window.shoot("pyramid-after")
 
 
-def test_one_click_lets_napari_compute_planes_beside_the_window(window, qtbot):
-    """Planes that take a second do not stop the window, once the link in the note was followed."""
+def test_the_link_in_the_note_lets_napari_compute_planes_in_the_background(window, qtbot):
+    """After a click on it, planes that take a second do not block the window."""
     settings = get_settings().experimental
     assert not settings.async_
     slow = da.zeros((9, 40, 50), chunks=(1, 40, 50), dtype=np.uint8).map_blocks(

@@ -1,4 +1,4 @@
-"""The choices, what they say will happen, and how they fit into a dock."""
+"""The options, the plan that they give, and how the controls fit into a dock."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QLabel
 
+from napari_sr._text import format_bytes
 from napari_sr.models import list_models, local_scales
-from napari_sr.widgets._describe import describe_bytes
 
 
 def choice(desk):
-    """What the combo box of layers shows."""
+    """The layer that the combo box shows."""
     return desk.widget.form.layer.currentText()
 
 
-def test_the_choice_follows_the_selected_layer(desk, noise):
+def test_the_target_follows_the_selected_layer(desk, noise):
     """Adding, selecting, renaming, removing: the combo box shows what the layer list shows."""
     assert choice(desk) == ""
     first, second = desk.add(noise(8, 8), name="first"), desk.add(noise(8, 8), name="second")
@@ -39,7 +39,7 @@ def test_the_choice_follows_the_selected_layer(desk, noise):
     assert desk.widget.form.layer.count() == 0
 
 
-def test_another_layer_can_be_chosen_by_hand(desk, noise):
+def test_another_layer_can_be_chosen_in_the_combo_box(desk, noise):
     """The combo box lists image layers only, topmost first."""
     desk.add(noise(8, 8), name="first")
     desk.viewer.add_labels(np.zeros((8, 8), int))
@@ -53,8 +53,8 @@ def test_another_layer_can_be_chosen_by_hand(desk, noise):
     assert "first ×2 bicubic" in desk.names
 
 
-def test_the_plan_says_before_the_click_what_comes_after_it(desk, noise):
-    """Shape, type and bytes of the output and the tiles; anew whenever an option changes."""
+def test_the_plan_describes_the_result_of_a_click(desk, noise):
+    """Shape, type and size of the output, and tiles; updated whenever an option changes."""
     desk.add(noise(100, 130, dtype=np.uint16), name="a")
     desk.choose(scale=2.5, tile=64)
     desk.until(lambda: "100 × 130 → 250 × 325, uint16" in desk.plan)
@@ -65,21 +65,20 @@ def test_the_plan_says_before_the_click_what_comes_after_it(desk, noise):
     result = desk.layers[1].data
     assert result.shape == (250, 325)
     assert (desk.layers[1].metadata["napari_sr"]["tile"]) == [64, 64]
-    assert describe_bytes(result.nbytes).replace("\u00a0", " ") in desk.plan
+    assert format_bytes(result.nbytes) in desk.plan
     desk.choose(scale=3, tile=256)
     desk.until(lambda: "300 × 390" in desk.plan and "1 tile of 100 × 130" in desk.plan)
 
 
-def test_new_pixels_are_planned_anew(desk, noise):
-    """A layer's data may be replaced."""
+def test_new_data_of_a_layer_are_planned_again(desk, noise):
     layer = desk.add(noise(20, 20))
     desk.until(lambda: "40 × 40" in desk.plan)
     layer.data = noise(30, 30)
     desk.until(lambda: "60 × 60" in desk.plan)
 
 
-def test_models_stand_under_the_headings_of_their_groups(desk):
-    """Headings cannot be chosen; every model that is here can, and says what it is good for; the others are counted."""
+def test_models_are_listed_under_the_headings_of_their_groups(desk):
+    """Headings cannot be selected; every local model can, and is described; the others are counted."""
     combo = desk.widget.form.model
     headings, ids = [], []
     for index in range(combo.count()):
@@ -102,7 +101,7 @@ def test_models_stand_under_the_headings_of_their_groups(desk):
     ("typed", "value"), [("1.75", 1.75), ("2,5", None), ("0.5", None), ("99", None)]
 )
 def test_any_scale_from_1_to_16_can_be_typed(desk, qtbot, typed, value):
-    """What is no scale is not taken."""
+    """Other input is not accepted."""
     spin = desk.widget.form.scale._spin
     spin.selectAll()
     qtbot.keyClicks(spin, typed)
@@ -120,7 +119,7 @@ def test_presets_set_the_scale(desk, qtbot):
 
 
 def nothing_is_cut_off(widget):
-    """Complain of the first label, button or choice that cannot show all of its text."""
+    """Fail for the first label, button or combo box that cannot show all of its text."""
     for label in widget.findChildren(QLabel):
         if label.isVisible() and label.wordWrap():
             assert label.height() >= label.heightForWidth(label.width()) > 0, label.text()
@@ -136,7 +135,7 @@ def nothing_is_cut_off(widget):
 
 @pytest.mark.parametrize("width", [0, 300, 700])
 def test_no_text_is_cut_off(desk, noise, width):
-    """At the least width that the widget allows, and at others: every label and button shows all of its text."""
+    """At the least width and at others, every label and button shows all of its text."""
     desk.add(noise(100, 130), name="a layer with a name that is much too long for any dock at all")
     desk.until(lambda: "200 × 260" in desk.plan)
     desk.widget.resize(max(width, desk.widget.minimumSizeHint().width()), 640)
@@ -145,7 +144,7 @@ def test_no_text_is_cut_off(desk, noise, width):
     desk._qtbot.waitUntil(partial(nothing_is_cut_off, desk.widget))
 
 
-def test_every_control_explains_itself(desk):
+def test_every_control_has_a_tooltip(desk):
     form, bar = desk.widget.form, desk.widget.bar
     for control in (
         form.layer,
@@ -157,3 +156,14 @@ def test_every_control_explains_itself(desk):
         bar.cancel,
     ):
         assert control.toolTip()
+
+
+def test_a_label_shrinks_with_its_text(desk):
+    """A long message leaves no gap behind."""
+    label = desk.widget.bar.plan
+    label.setText("short")
+    before = label.height()
+    label.setText("word " * 80)
+    assert label.height() > 2 * before
+    label.setText("short")
+    assert label.height() == before

@@ -1,4 +1,4 @@
-"""While a network runs the window lives on, and whatever the user does harms nothing."""
+"""While a network runs, the window stays responsive, and nothing that the user does is harmful."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("brake")
 
 @pytest.fixture
 def image(noise):
-    """Of many tiles: more than are done at once."""
+    """An image of more tiles than are done at once."""
     return noise(1500, 1500)
 
 
@@ -34,16 +34,16 @@ def begin(desk, image, **options):
 
 
 def test_cancel_stops_after_the_tile_and_adds_nothing(desk, image):
-    """The button says so at once; soon the thread is gone, and the widget ready for the next click."""
+    """The button shows it at once; soon the thread has ended and the widget is ready for the next click."""
     begin(desk, image)
     desk.click("cancel")
-    assert desk.widget.bar.cancel.text() == "Cancelling…"
+    assert desk.widget.bar.cancel.text() == "Canceling…"
     assert not desk.widget.bar.cancel.isEnabled()
     clicked = time.monotonic()
     desk.finish()
     assert time.monotonic() - clicked < 5
     assert desk.names == ["large"]
-    assert "Cancelled" in desk.note
+    assert "Canceled" in desk.note
     assert desk.widget.bar.start.isEnabled()
     assert not desk.widget.bar.cancel.isVisible()
     desk.until(lambda: not our_threads(), timeout=2000)
@@ -51,7 +51,7 @@ def test_cancel_stops_after_the_tile_and_adds_nothing(desk, image):
 
 
 def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image, brake):
-    """Both count tiles; the activity dock's own Cancel works too."""
+    """Both count tiles; the Cancel button of the activity dock works, too."""
     begin(desk, image)
     desk.until(lambda: len(progress._all_instances) == 1)
     (activity,) = progress._all_instances
@@ -68,10 +68,10 @@ def test_progress_is_in_the_dock_and_in_the_activity_dock(desk, image, brake):
     assert len(progress._all_instances) == 0
 
 
-def test_cancel_stops_within_a_tile_that_takes_long(desk, noise, monkeypatch):
-    """A deep network may need many seconds for one; nobody should wait for them."""
+def test_cancel_stops_in_the_middle_of_a_tile(desk, noise, monkeypatch):
+    """A deep network may need many seconds for one tile."""
 
-    def one_long_tile(source, **options):
+    def one_long_tile(source, plan, **options):
         yield Progress(0, 1)
         x = torch.zeros(1)
         for _ in range(2000):
@@ -88,12 +88,12 @@ def test_cancel_stops_within_a_tile_that_takes_long(desk, noise, monkeypatch):
     desk.finish()
     assert time.monotonic() - clicked < 5
     assert len(desk.names) == 1
-    assert "Cancelled" in desk.note
+    assert "Canceled" in desk.note
     assert desk.notifications == []
 
 
 class Paints(QObject):
-    """Counts how often widgets are painted."""
+    """Counts paint events."""
 
     count = 0
 
@@ -102,20 +102,20 @@ class Paints(QObject):
         return False
 
 
-def test_a_run_of_which_there_is_no_news_is_not_painted_anew(desk, image, qtbot):
-    """Each time Qt would put together the whole window, canvas included, on the cores that the run needs."""
+def test_the_widget_is_not_repainted_without_progress(desk, image, qtbot):
+    """Qt would compose the whole window, canvas included, on the cores that the run needs."""
     begin(desk, image)
     qtbot.wait(200)
     paints = Paints()
     desk.widget.bar.note.installEventFilter(paints)
-    looks = []
-    desk.widget._timer.timeout.connect(lambda: looks.append(None))
-    desk.until(lambda: len(looks) >= 15)
+    polls = []
+    desk.widget._timer.timeout.connect(lambda: polls.append(None))
+    desk.until(lambda: len(polls) >= 15)
     assert paints.count == 0
 
 
-def test_the_result_of_a_deleted_layer_is_added_all_the_same(desk, noise, brake):
-    """What was asked for is delivered, from the pixels that were there at the click."""
+def test_the_result_of_a_deleted_layer_is_added(desk, noise, brake):
+    """It is made from the pixels at the click."""
     image = noise(500, 500)
     begin(desk, image)
     desk.layers.remove(desk.layers["large"])
@@ -126,8 +126,8 @@ def test_the_result_of_a_deleted_layer_is_added_all_the_same(desk, noise, brake)
     np.testing.assert_array_equal(desk.layers[0].data, upscale(image, 2, "bicubic"))
 
 
-def test_turning_to_another_layer_changes_neither_result_nor_selection(desk, noise, brake):
-    """The result belongs to the layer of the click; the brush stays in the other one."""
+def test_selecting_another_layer_changes_neither_result_nor_selection(desk, noise, brake):
+    """The result belongs to the layer of the click; the other layer stays selected."""
     image = noise(500, 500)
     source = begin(desk, image)
     labels = desk.viewer.add_labels(np.zeros((9, 9), int), name="labels")
@@ -151,10 +151,9 @@ def test_a_second_click_during_a_run_does_nothing(desk, image):
 
 
 def test_the_window_never_freezes(window, brake):
-    """A timer of 5 ms goes on ticking while all cores compute, because they do so in another thread.
+    """A timer of 5 ms keeps ticking while all cores compute, because they do so in another thread.
 
-    With two cores of its own it came every 5.5 ms (median; 17 ms at the 95th percentile). Here the machine may be busy
-    with other things, which delays every window, so what the window's own thread computes is measured as well.
+    A busy machine delays every window, so the time that the window's own thread computes is measured as well.
     """
     brake.release()
     smooth = np.add.outer(np.arange(2400), np.arange(2400)) / 20
@@ -196,7 +195,7 @@ def test_closing_the_dock_stops_the_run(window, image, qtbot):
 
 
 def test_two_widgets_take_turns(desk, image, noise, qtbot, brake):
-    """Networks of two windows do not run at the same time; the second says that it waits."""
+    """Networks of two windows do not run at the same time; the second widget shows that it waits."""
     begin(desk, image)
     viewer = ViewerModel()
     widget = UpscaleWidget(viewer)

@@ -1,4 +1,4 @@
-"""Jobs run one after another, can be stopped, and leave no thread behind."""
+"""Jobs run one after the other, can be canceled, and leave no thread behind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import time
 
 import pytest
 
-from napari_sr.widgets._jobs import Job, SerialThread
+from napari_sr.errors import CancelledError
+from napari_sr.widgets._jobs import Job, SerialThread, Task
 
 
 @pytest.fixture
 def thread():
-    """A thread of its own; at the end it must be gone."""
+    """A thread for the test, which must have ended when the test ends."""
     serial = SerialThread("test inference")
     yield serial
     deadline = time.monotonic() + 5
@@ -47,7 +48,7 @@ def test_a_job_gives_its_progress_and_its_result(thread):
 
 
 def test_jobs_never_run_at_the_same_time(thread):
-    """Each begins when the one before has ended, in the order in which they came."""
+    """Each begins when the one before has ended, in the order in which they were submitted."""
     log = []
 
     def logged(name):
@@ -70,7 +71,7 @@ def test_a_job_runs_in_the_other_thread(thread):
     assert names == ["test inference"]
 
 
-def test_a_cancelled_job_stops_at_its_next_step_and_is_closed(thread):
+def test_a_canceled_job_stops_at_its_next_step_and_closes_its_generator(thread):
     """The generator can clean up; there is no result."""
     closed = threading.Event()
 
@@ -91,8 +92,8 @@ def test_a_cancelled_job_stops_at_its_next_step_and_is_closed(thread):
     assert (job.result, job.error) == (None, None)
 
 
-def test_a_job_cancelled_before_its_turn_never_begins(thread):
-    """It ends nevertheless, so that nobody waits for it."""
+def test_a_job_canceled_before_its_turn_never_begins(thread):
+    """It is finished nevertheless, so that waiting for it ends."""
     gate = threading.Event()
 
     def waits():
@@ -120,14 +121,14 @@ def test_a_failed_job_keeps_its_error_and_the_next_one_runs(thread):
     assert after.result == [0, 1]
 
 
-def test_a_thread_is_started_anew_after_it_has_ended(thread):
+def test_the_thread_is_started_again_after_it_has_ended(thread):
     for _ in range(20):
         job = thread.submit(Job(counting(1)))
         assert job.wait(5)
         assert job.result == [0]
 
 
-def test_stopping_cancels_what_runs_and_what_waits(thread):
+def test_stop_cancels_running_and_waiting_jobs(thread):
     def endless():
         while True:
             yield
@@ -138,8 +139,8 @@ def test_stopping_cancels_what_runs_and_what_waits(thread):
     assert all(job.finished and job.cancelled for job in jobs)
 
 
-def test_python_can_end_in_the_middle_of_a_run():
-    """Nobody has to wait for a run of an hour; the generator is closed even so."""
+def test_python_can_exit_in_the_middle_of_a_job():
+    """The job is canceled, and its generator closed."""
     code = """
 import time
 from napari_sr.widgets._jobs import INFERENCE, Job
@@ -164,3 +165,24 @@ while not job.started:
         check=True,
     )
     assert ended.stdout == "closed\n"
+
+
+def test_a_task_reports_its_progress_and_can_be_canceled(thread):
+    """The function learns of it at its next report."""
+    reported, cancelled = threading.Event(), threading.Event()
+
+    def action(report):
+        report(1, 10)
+        reported.set()
+        cancelled.wait(5)
+        report(2, 10)
+
+    task = Task(action)
+    thread.submit(task)
+    assert reported.wait(5)
+    assert task.progress == (1, 10)
+    task.cancel()
+    cancelled.set()
+    assert task.wait(5)
+    assert isinstance(task.error, CancelledError)
+    assert task.result is None

@@ -1,4 +1,4 @@
-"""One file: read, planned, run and written, with its pixel size and position carried through."""
+"""One file: read, planned, upscaled and written, with its pixel size, unit and position."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from napari_sr._dask import active_client
 from napari_sr._files import remove_stale_temporaries, temporary_path
 from napari_sr._progress import show_progress
 from napari_sr._steps import finish
-from napari_sr.batch._jobs import Job, suffix_of
+from napari_sr.batch._jobs import FileJob, suffix_of
 from napari_sr.errors import FileWriteError, InputError
-from napari_sr.inference import UpscaleOptions, plan_image, upscale_image_steps
+from napari_sr.inference import Facts, Report, UpscaleOptions, plan_image, upscale_image_steps
 from napari_sr.io import read_image, write_image, write_ome_zarr
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         AnyPlan,
         OptionKeywords,
         Progress,
-        Report,
         UpscaleResult,
     )
     from napari_sr.models import Model
@@ -33,27 +32,30 @@ if TYPE_CHECKING:
 
 __all__ = ["PlannedFile", "plan_file", "run_file", "upscale_file"]
 
-BY_BLOCKS = (".zarr", ".tif", ".tiff")
-"""Formats that are written block by block."""
+BLOCKWISE_SUFFIXES = (".zarr", ".tif", ".tiff")
+"""Suffixes of formats that are written block by block and contain a record of the run."""
 LARGE = 2**29
-"""Bytes of a result above which it is not held in memory as a whole where its format allows: half a gibibyte."""
+"""Bytes of a result above which it is not held in memory as a whole, where its format allows: half a gibibyte, which
+any machine can spare."""
 _RESUME_FACTS = ("model", "sha256", "scale", "z_scale", "axes", "precision", "ensemble", "versions")
-"""Entries of a record on which pixels depend. An interrupted run is resumed if they are equal; tiles and the device
-change nothing."""
+"""Entries of a record on which pixels depend. An interrupted run is resumed if they are equal, also with other tiles or
+on another device."""
+_COUNTS = ("replaced", "float32_repeats", "seconds")
+"""Entries of a record that are totals over all pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file that was read, and what will be done with it."""
+    """A file that has been read, and the plan for it."""
 
-    job: Job
-    """Where from and where to."""
+    job: FileJob
+    """Source and target."""
     image: SpatialImage
-    """The input."""
+    """The source."""
     plan: AnyPlan
-    """What will run."""
+    """What will be executed."""
     messages: tuple[str, ...] = ()
-    """What the user should know, one line each."""
+    """Messages for the user about the source, one line each."""
 
 
 def upscale_file(
@@ -99,19 +101,19 @@ def upscale_file(
     DeviceError, ModelNotFoundError, ModelLoadError, OutputTooLargeError
         As `napari_sr.upscale`.
     """
-    job = Job(Path(source), Path(target))
+    job = FileJob(Path(source), Path(target))
     if job.target.exists() and not overwrite:
         raise InputError(f"{job.target}: exists already; pass overwrite=True to replace it")
     chosen = UpscaleOptions(scale=scale, model=model, **options)
     return run_file(plan_file(job, chosen, axes), show_progress(progress))
 
 
-def plan_file(job: Job, options: UpscaleOptions, axes: str | None = None) -> PlannedFile:
-    """Read a file and decide how it will be upscaled; pixels of a large one are not read.
+def plan_file(job: FileJob, options: UpscaleOptions, axes: str | None = None) -> PlannedFile:
+    """Read a file and decide how it will be upscaled; the pixels of a large one are not read yet.
 
     Parameters
     ----------
-    job : Job
+    job : FileJob
         What to read and where to write.
     options : UpscaleOptions
         What is asked.
@@ -174,30 +176,55 @@ def run_file(planned: PlannedFile, progress: Callable[[Progress], object] | None
         _write(beside, result.deviation, result)
     # Last, since its existence tells a later call that all is done.
     _write(job, result.image, result)
+    result.log.fetch()
     return result.report
 
 
+def run_record(planned: PlannedFile) -> dict[str, Any]:
+    """The record of a planned run, before anything is computed.
+
+    Parameters
+    ----------
+    planned : PlannedFile
+        The file.
+
+    Returns
+    -------
+    dict
+        As `Report.record`.
+    """
+    return Report(planned.plan, Facts(), (0, 1)).record(planned.job.source.name)
+
+
 def uncertainty_path(target: Path) -> Path:
-    """Where the standard deviation goes: beside the result, in a format that holds floating point."""
-    suffix = suffix_of(target, (*BY_BLOCKS, *(f".ome{each}" for each in BY_BLOCKS)))
+    """Path of the standard deviation: beside the result, in a format that holds floating point."""
+    suffix = suffix_of(target, (*BLOCKWISE_SUFFIXES, *(f".ome{each}" for each in BLOCKWISE_SUFFIXES)))
     stem = target.name[: -len(suffix)] if suffix else target.stem
     return target.with_name(f"{stem}-uncertainty{suffix or '.tif'}")
 
 
 def _is_blockwise(plan: AnyPlan, image: SpatialImage, target: Path) -> bool:
-    """Whether a result is never held as a whole: of lazy images, on clusters, and where it would be large."""
+    """Whether the result is computed block by block: for lazy images, on clusters, and if it is large."""
     if len(plan.parts) > 1 or plan.uncertainty:
         return False
-    large = plan.bytes_out > LARGE and bool(suffix_of(target, BY_BLOCKS))
+    large = plan.bytes_out > LARGE and bool(suffix_of(target, BLOCKWISE_SUFFIXES))
     return large or image.lazy or active_client() is not None
 
 
-def _write(job: Job, image: Any, result: UpscaleResult) -> None:
-    """Write an image of a result, with the record of the run, which is complete when all pixels are computed."""
+def _write(job: FileJob, image: Any, result: UpscaleResult) -> None:
+    """Write an image of a result, with the record of the run."""
 
     def record() -> dict[str, Any]:
+        """The record, once all pixels have been computed."""
         result.log.fetch()
-        return result.report.record(job.source.name)
+        report = result.report
+        found = report.record(job.source.name)
+        if not report.complete:
+            # The rest was made by an interrupted run; the counts of this one must not pass for totals.
+            found = {key: value for key, value in found.items() if key not in _COUNTS}
+        if earlier := image.metadata.get("napari_sr"):
+            found["previous"] = earlier
+        return found
 
     if job.target.suffix.lower() == ".zarr":
         write_ome_zarr(job.target, image, metadata=record, key=_resume_key(job, result))
@@ -205,8 +232,8 @@ def _write(job: Job, image: Any, result: UpscaleResult) -> None:
         write_image(job.target, image, record=record)
 
 
-def _resume_key(job: Job, result: UpscaleResult) -> dict[str, Any]:
-    """What the pixels of a result depend on; an interrupted run is resumed if all of it is equal."""
+def _resume_key(job: FileJob, result: UpscaleResult) -> dict[str, Any]:
+    """All that the pixels of a result depend on; an interrupted run is resumed if all of it is equal."""
     record = result.report.record(job.source.name)
     known = result.plan.parts[0].intensity_range
     return {
@@ -217,15 +244,15 @@ def _resume_key(job: Job, result: UpscaleResult) -> dict[str, Any]:
     }
 
 
-def check_output(job: Job, image: SpatialImage) -> None:
-    """Write one pixel of each plane and delete it, so that a bad target fails before the work and not after.
+def check_output(job: FileJob, image: SpatialImage) -> None:
+    """Write one pixel of each plane and delete it, so that a target that cannot be written fails before the run.
 
     Parameters
     ----------
-    job : Job
-        Where the result will go; the folder is created.
+    job : FileJob
+        Its target is tried, and the folder of the target is created.
     image : SpatialImage
-        The input, whose type and axes are those of the result.
+        The source, which has the type and axes of the result.
 
     Raises
     ------

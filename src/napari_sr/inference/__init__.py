@@ -23,7 +23,7 @@ from napari_sr.inference._options import (
 from napari_sr.inference._plan import AnyPlan, IsotropicPlan, Plan
 from napari_sr.inference._planner import choose_native_scales
 from napari_sr.inference._ranges import measure_ranges
-from napari_sr.inference._report import Progress, Report, UpscaleResult
+from napari_sr.inference._report import Facts, Progress, Report, UpscaleResult
 from napari_sr.inference._runners import Runner, TorchRunner, WindowPositions, on_device
 from napari_sr.inference._stack import ImageStack
 from napari_sr.inference._tile_loop import Interruptible
@@ -37,6 +37,7 @@ from napari_sr.inference._upscale import (
 
 __all__ = [
     "AnyPlan",
+    "Facts",
     "ImageStack",
     "Interruptible",
     "IsotropicPlan",

@@ -1,7 +1,7 @@
-"""Everything that is needed of a layer, captured at one moment.
+"""A layer as a value: everything that a run needs of it, captured at one moment.
 
-A run takes seconds to hours in another thread; meanwhile the layer may be renamed, moved, switched or deleted. So
-it is read once, by the caller's thread, and never touched again.
+A run takes seconds to hours in another thread; meanwhile the layer may be renamed, moved or deleted. So it is read
+once, in the thread of the caller.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr import imaging
-from napari_sr._dask import is_lazy
 from napari_sr.errors import InputError
 from napari_sr.imaging import (
     ANONYMOUS_AXES,
+    PIXEL,
     SpatialImage,
     axes_from_labels,
     finer_coordinates,
+    output_length,
+    plane_distance,
     read_input,
+    unit_ratio,
 )
 
 if TYPE_CHECKING:
@@ -29,12 +31,12 @@ if TYPE_CHECKING:
 
     from napari_sr.imaging import Array
 
-__all__ = ["LayerSnapshot", "plane_distance", "snapshot"]
+__all__ = ["LayerSnapshot", "snapshot", "uncertainty_layer"]
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """Attributes of a layer that determine where it lies."""
 _ISOTROPIC = 1 + 1e-3
-"""Distance of planes in pixels up to which a stack counts as isotropic; sizes are not known more exactly."""
+"""Distance of planes in pixels up to which a stack counts as isotropic: sizes are rarely known more exactly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +44,7 @@ class LayerSnapshot:
     """An image layer as it was when it was captured."""
 
     image: SpatialImage
-    """Pixels of level 0, not copied, with their place; coarser levels, name and metadata."""
+    """Pixels of level 0, not copied, with their place in the world; coarser levels, name and metadata."""
     attributes: Mapping[str, Any]
     """Keyword arguments of `napari.layers.Image` that would make the layer again."""
     contrast_limits_range: tuple[float, float]
@@ -60,18 +62,55 @@ class LayerSnapshot:
 
     @property
     def axes(self) -> str:
-        """One letter a dimension of `data`, such as ``"TCYX"`` or ``"YXS"``."""
+        """One letter for each dimension of `data`, such as ``"TCYX"`` or ``"YXS"``."""
         return self.image.axes
 
     @property
     def multiscale(self) -> bool:
-        """Whether the layer has levels."""
+        """Whether the layer has several levels."""
         return bool(self.image.levels)
 
     @property
     def lazy(self) -> bool:
-        """Whether the data lies in chunks that are read only where they are needed."""
-        return is_lazy(self.image.data)
+        """Whether the data are read block by block, only where they are needed."""
+        return self.image.lazy
+
+    @property
+    def plane_distance(self) -> float | None:
+        """Distance of two planes along Z in pixels, where the stack can be made isotropic.
+
+        Z is the axis of that name, or else the only unnamed axis whose unit measures the same as that of X. None if
+        there is no such axis, pixels are not square, sizes are unknown, or planes are as close as pixels.
+        """
+        distance = plane_distance(self.with_z().image)
+        return distance if distance is not None and distance > _ISOTROPIC else None
+
+    def with_z(self) -> LayerSnapshot:
+        """The snapshot with its Z axis named, where `plane_distance` finds one among the unnamed axes."""
+        image = self.image
+        unnamed = [i for i, letter in enumerate(image.axes) if letter in ANONYMOUS_AXES]
+        if "Z" in image.axes or len(unnamed) != 1:
+            return self
+        if unit_ratio(image.units[unnamed[0]], image.unit_along("X")) is None:
+            return self
+        axes = "".join("Z" if i in unnamed else letter for i, letter in enumerate(image.axes))
+        return replace(self, image=replace(image, axes=axes))
+
+    def out_shape(self, factors: Mapping[str, float]) -> tuple[int, ...]:
+        """Shape of the upscaled data, as a plan will have it; known before a model is loaded.
+
+        Parameters
+        ----------
+        factors : mapping of str to float
+            Output pixels per input pixel, by axis.
+
+        Returns
+        -------
+        tuple of int
+            ``round(size · factor)`` along these axes, at least 1.
+        """
+        sizes = zip(self.image.shape, self.axes, strict=True)
+        return tuple(output_length(size, factors.get(axis, 1.0)) for size, axis in sizes)
 
     def layer(
         self,
@@ -82,7 +121,7 @@ class LayerSnapshot:
         record: dict[str, Any],
         pyramid: bool = False,
     ) -> Image:
-        """The upscaled layer: as this one, at the same place in the world, of finer pixels.
+        """The upscaled layer: looks and place of this one, finer pixels.
 
         Parameters
         ----------
@@ -108,8 +147,8 @@ class LayerSnapshot:
         known = self.attributes["metadata"]
         if "napari_sr" in known:
             record["previous"] = known["napari_sr"]
-        spatial = len(self.axes) - self.image.rgb
-        along = [float(factors.get(axis, 1.0)) for axis in self.axes[:spatial]]
+        spatial = len(image.axes) - image.rgb
+        along = [float(factors.get(axis, 1.0)) for axis in image.axes[:spatial]]
         attributes = {
             **self.attributes,
             "scale": image.scale[:spatial],
@@ -126,52 +165,18 @@ class LayerSnapshot:
         return layer
 
 
-def uncertainty_layer(layer: Image, deviation: Array) -> Image:
-    """Layer of the uncertainty of an upscaled one.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The upscaled layer.
-    deviation : array
-        Standard deviation of each of its pixels; of RGB(A) the root mean square over the colors is shown.
-
-    Returns
-    -------
-    napari.layers.Image
-        At the same place, not visible at first, with contrast limits of its own.
-    """
-    from napari.layers import Image
-
-    if layer.rgb:
-        deviation = np.sqrt(np.mean(np.square(deviation[..., :3]), axis=-1))
-    most = float(np.nanmax(deviation, initial=0.0))
-    _, attributes, _ = layer.as_layer_data_tuple()
-    return Image(
-        deviation,
-        **{
-            **{key: attributes[key] for key in _PLACE if key in attributes},
-            "name": f"{layer.name} uncertainty",
-            "metadata": layer.metadata,
-            "colormap": "inferno",
-            "contrast_limits": (0.0, most or 1.0),
-            "visible": False,
-        },
-    )
-
-
 def snapshot(layer: Layer | None) -> LayerSnapshot:
     """Capture a layer.
 
     Parameters
     ----------
     layer : napari.layers.Layer or None
-        None where nothing is selected.
+        None if nothing is selected.
 
     Returns
     -------
     LayerSnapshot
-        Holds a reference to the layer's data, none to the layer.
+        Refers to the layer's data, but not to the layer.
 
     Raises
     ------
@@ -206,52 +211,55 @@ def snapshot(layer: Layer | None) -> LayerSnapshot:
     )
 
 
-def plane_distance(source: LayerSnapshot) -> float | None:
-    """Distance of two planes along Z in pixels, where a stack can be made isotropic.
+def uncertainty_layer(layer: Image, deviation: Array) -> Image:
+    """Layer that shows the uncertainty of an upscaled one.
 
     Parameters
     ----------
-    source : LayerSnapshot
-        Its Z is the axis of that name, or else the only one without a name whose unit is that of Y and X.
+    layer : napari.layers.Image
+        The upscaled layer.
+    deviation : array
+        Standard deviation of each of its pixels; for RGB(A) the root mean square over the colors is shown.
 
     Returns
     -------
-    float or None
-        Above 1; None where there is no Z, pixels are not square, or planes are as close as pixels, as they are
-        wherever sizes are unknown.
+    napari.layers.Image
+        At the same place, hidden at first, with contrast limits of its own.
     """
-    distance = imaging.plane_distance(with_z(source).image)
-    return distance if distance is not None and distance > _ISOTROPIC else None
+    from napari.layers import Image
 
-
-def with_z(source: LayerSnapshot) -> LayerSnapshot:
-    """The layer with its Z called Z, if it is known which axis that is; else unchanged."""
-    image = source.image
-    nameless = [i for i, letter in enumerate(image.axes) if letter in ANONYMOUS_AXES]
-    if "Z" in image.axes or len(nameless) != 1:
-        return source
-    if image.units[nameless[0]] != image.unit_along("X"):
-        return source
-    axes = "".join("Z" if i in nameless else letter for i, letter in enumerate(image.axes))
-    return replace(source, image=replace(image, axes=axes))
+    if layer.rgb:
+        deviation = np.sqrt(np.mean(np.square(deviation[..., :3]), axis=-1))
+    most = float(np.nanmax(deviation, initial=0.0))
+    _, attributes, _ = layer.as_layer_data_tuple()
+    return Image(
+        deviation,
+        **{
+            **{key: attributes[key] for key in _PLACE if key in attributes},
+            "name": f"{layer.name} uncertainty",
+            "metadata": layer.metadata,
+            "colormap": "inferno",
+            "contrast_limits": (0.0, most or 1.0),
+            "visible": False,
+        },
+    )
 
 
 def _place(attributes: Mapping[str, Any], *, rgb: bool) -> dict[str, Any]:
     """Pixel size, position, units and orientation of a layer, for all dimensions of its data."""
     from napari.utils.transforms import Affine
 
-    ndim = len(attributes["scale"])
-    linear = np.eye(ndim + rgb)
+    ndim, samples = len(attributes["scale"]), int(rgb)
+    linear = np.eye(ndim + samples)
     linear[:ndim, :ndim] = Affine(
         rotate=attributes["rotate"], shear=attributes["shear"], ndim=ndim
     ).linear_matrix
-    more = int(rgb)
-    units = tuple(str(unit) for unit in attributes.get("units") or ("pixel",) * ndim)
+    units = tuple(str(unit) for unit in attributes.get("units") or (PIXEL,) * ndim)
     return {
-        "scale": (*map(float, attributes["scale"]), *(1.0,) * more),
-        "translation": (*map(float, attributes["translate"]), *(0.0,) * more),
-        "units": units + ("pixel",) * more,
-        "linear": None if np.array_equal(linear, np.eye(ndim + rgb)) else linear,
+        "scale": (*map(float, attributes["scale"]), *(1.0,) * samples),
+        "translation": (*map(float, attributes["translate"]), *(0.0,) * samples),
+        "units": units + (PIXEL,) * samples,
+        "linear": None if np.array_equal(linear, np.eye(ndim + samples)) else linear,
     }
 
 
@@ -267,11 +275,11 @@ def _finer_planes(attributes: Mapping[str, Any], factors: Sequence[float]) -> di
 
 
 def _finer_plane(plane: Mapping[str, Any], factors: Sequence[float]) -> dict[str, Any]:
-    """The same plane in the world; `factors` are those of all dimensions, and the last three are the plane's."""
+    """The same plane in the world; it lies in the last three of the dimensions that `factors` are for."""
     if len(factors) < 3:
         return dict(plane)
     factor = np.asarray(factors[-3:], dtype=np.float64)
-    # A normal is a covector: it scales the other way round.
+    # A normal is a covector: it scales inversely.
     normal = np.asarray(plane["normal"]) / factor
     return {
         **plane,

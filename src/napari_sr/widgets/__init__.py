@@ -1,14 +1,11 @@
-"""Dock widgets: they gather options, show what will happen, start it and add the layer.
+"""Dock widgets of napari: they gather options, show the plan, start the run and add the layers.
 
-Whatever can be computed without Qt is computed elsewhere.
+Everything that needs no Qt is computed in other rooms.
 """
 
-from __future__ import annotations
-
-from napari_sr.widgets._command import open_upscale
 from napari_sr.widgets._fine_tune import FineTuneWidget
 from napari_sr.widgets._models import ModelsWidget
 from napari_sr.widgets._open import open_images
-from napari_sr.widgets._upscale import UpscaleWidget
+from napari_sr.widgets._upscale import UpscaleWidget, open_upscale
 
 __all__ = ["FineTuneWidget", "ModelsWidget", "UpscaleWidget", "open_images", "open_upscale"]

@@ -1,11 +1,10 @@
-"""The Fine-tune dock widget: a layer, a model to begin with, some minutes, a button."""
+"""The Fine-tune dock widget: trains a model on an image layer for some minutes."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -21,13 +20,13 @@ from qtpy.QtWidgets import (
 from napari_sr.errors import NapariSRError
 from napari_sr.layers import snapshot
 from napari_sr.models import local_scales
-from napari_sr.widgets._docked import Docked
-from napari_sr.widgets._fine_tune_texts import LABELS, NOTES, TOOLTIPS
+from napari_sr.widgets._controls import WrappedLabel
+from napari_sr.widgets._dock import DockWidget
+from napari_sr.widgets._errors import show_error
 from napari_sr.widgets._jobs import INFERENCE, Job
-from napari_sr.widgets._labels import ScrollColumn, WrappedLabel
 from napari_sr.widgets._layer_combo import LayerCombo
 from napari_sr.widgets._model_combo import ModelCombo
-from napari_sr.widgets._report import report
+from napari_sr.widgets._texts import FINE_TUNE
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -36,49 +35,54 @@ if TYPE_CHECKING:
 
 __all__ = ["FineTuneWidget"]
 
-_LOOK_MS = 100
+_MINUTES = (0.1, 600)
+"""Shortest and longest training: a few steps on a fast computer, and ten hours."""
+_STEPS = 10
+"""Steps of the progress bar for each second."""
 
 
-class FineTuneWidget(Docked[Job]):
-    """Make a model of one's own out of another and an image layer.
+class FineTuneWidget(DockWidget[Job]):
+    """Train a model on an image layer, starting from another model.
 
     Parameters
     ----------
     napari_viewer : napari.viewer.Viewer
-        Whose layers can be learnt from.
+        The viewer with the layers.
     parent : QWidget, optional
         Qt parent.
     """
 
     def __init__(self, napari_viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(Job.cancel, parent)
+        content = QWidget()
+        super().__init__(content, Job.cancel, parent)
         self.layer = LayerCombo(napari_viewer.layers, self)
         self.base = ModelCombo(parent=self)
         self.scale = QComboBox(self)
         self.minutes = QDoubleSpinBox(self)
-        self.minutes.setRange(0.1, 600)
+        self.minutes.setRange(*_MINUTES)
         self.minutes.setDecimals(1)
         self.minutes.setValue(2)
-        self.minutes.setSuffix(LABELS["minutes_suffix"])
+        self.minutes.setSuffix(FINE_TUNE.labels["minutes_suffix"])
         self.name = QLineEdit(self)
-        self.name.setPlaceholderText(LABELS["name_hint"])
-        self.start, self.stop = QPushButton(LABELS["start"]), QPushButton(LABELS["cancel"])
+        self.name.setPlaceholderText(FINE_TUNE.labels["name_hint"])
+        self.start = QPushButton(FINE_TUNE.labels["start"])
+        self.stop = QPushButton(FINE_TUNE.labels["cancel"])
         self.progress, self.note = QProgressBar(self), WrappedLabel()
-        self._timer = QTimer(self)
-        self._timer.setInterval(_LOOK_MS)
-        self._arrange()
-        self._connect()
+        self._arrange(content)
+        self.start.clicked.connect(self.fine_tune)
+        self.stop.clicked.connect(self.cancel)
+        self.base.currentIndexChanged.connect(self._offer_scales)
         self._offer_scales()
         self._show_idle("")
 
     def fine_tune(self) -> None:
-        """Begin, as a click on the button does; returns at once."""
+        """Start training, as a click on the button does; returns at once."""
         if self.running:
             return
         try:
             source = snapshot(self.layer.target)
         except NapariSRError as error:
-            report(error)
+            show_error(error)
             return
         options = {
             "model": self.base.card.id,
@@ -87,74 +91,65 @@ class FineTuneWidget(Docked[Job]):
             "name": self.name.text().strip() or None,
             "axes": source.axes,
         }
-        self._work.append(INFERENCE.submit(Job(partial(_steps, source.data, options))))
+        self._start_work(INFERENCE.submit(Job(partial(_train_steps, source.data, options))))
         self.start.setEnabled(False)
         self.stop.setVisible(True)
         self.stop.setEnabled(True)
         self.progress.setRange(0, 0)
         self.progress.setVisible(True)
-        self._look()
-        self._timer.start()
+        self._poll()
 
     def cancel(self) -> None:
-        """Stop; nothing is kept."""
+        """Stop training; nothing is kept."""
         for job in self._work:
             job.cancel()
             self.stop.setEnabled(False)
-            self.note.setText(NOTES["cancelling"])
+            self.note.setText(FINE_TUNE.notes["cancelling"])
 
-    def _arrange(self) -> None:
-        content, form, buttons = QWidget(), QFormLayout(), QHBoxLayout()
+    def _arrange(self, content: QWidget) -> None:
+        form, buttons = QFormLayout(), QHBoxLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         for name in ("layer", "base", "scale", "minutes", "name"):
             control = getattr(self, name)
-            control.setToolTip(TOOLTIPS[name])
-            form.addRow(LABELS[name], control)
+            control.setToolTip(FINE_TUNE.tooltips[name])
+            form.addRow(FINE_TUNE.labels[name], control)
         for button, name in ((self.start, "start"), (self.stop, "cancel")):
-            button.setToolTip(TOOLTIPS[name])
+            button.setToolTip(FINE_TUNE.tooltips[name])
             buttons.addWidget(button)
-        column = QVBoxLayout(content)
         what = WrappedLabel()
-        what.setText(LABELS["what"])
+        what.setText(FINE_TUNE.labels["what"])
+        column = QVBoxLayout(content)
         column.addWidget(what)
         column.addLayout(form)
         column.addLayout(buttons)
         column.addWidget(self.progress)
         column.addWidget(self.note)
         column.addStretch(1)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(ScrollColumn(content))
-
-    def _connect(self) -> None:
-        self.start.clicked.connect(self.fine_tune)
-        self.stop.clicked.connect(self.cancel)
-        self.base.currentIndexChanged.connect(self._offer_scales)
-        self._timer.timeout.connect(self._look)
 
     def _offer_scales(self, _index: int = 0) -> None:
         self.scale.clear()
         for scale in local_scales(self.base.card):
             self.scale.addItem(f"×{scale}", scale)
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         for job in list(self._work):
             if job.finished:
-                self._work.remove(job)
-                self._timer.stop()
-                self._show_idle(_end(job))
+                self._end_work(job)
+                self._show_idle(_finish(job))
             elif not job.cancelled:
                 self._show_progress(job)
 
     def _show_progress(self, job: Job) -> None:
         state = job.progress
         if state is None:
-            self.note.setText(NOTES["preparing" if job.started else "waiting"])
+            self.note.setText(FINE_TUNE.notes["preparing" if job.started else "waiting"])
             return
-        self.progress.setRange(0, round(10 * state.budget))
-        self.progress.setValue(round(10 * state.seconds))
+        self.progress.setRange(0, round(_STEPS * state.budget))
+        self.progress.setValue(round(_STEPS * state.seconds))
         self.note.setText(
-            NOTES["learning"].format(done=state.seconds, total=state.budget, gain=state.gain)
+            FINE_TUNE.notes["learning"].format(
+                done=state.seconds, total=state.budget, gain=state.gain
+            )
         )
 
     def _show_idle(self, note: str) -> None:
@@ -164,23 +159,23 @@ class FineTuneWidget(Docked[Job]):
         self.note.setText(note)
 
 
-def _steps(image: Any, options: dict[str, Any]) -> Generator[Any, None, Any]:
-    """What the job does, in its thread."""
+def _train_steps(image: Any, options: dict[str, Any]) -> Generator[Any, None, Any]:
+    """Train; runs in the other thread, where PyTorch is imported."""
     from napari_sr.training import fine_tune_steps
 
     return (yield from fine_tune_steps(image, **options))
 
 
-def _end(job: Job) -> str:
-    """Tell how it ended."""
+def _finish(job: Job) -> str:
+    """Show the error of a finished job, if there is one; returns a note about its result."""
     if job.cancelled:
-        return NOTES["cancelled"]
+        return FINE_TUNE.notes["cancelled"]
     if job.error is not None:
-        report(job.error)
-        return NOTES["failed"]
+        show_error(job.error)
+        return FINE_TUNE.notes["failed"]
     made = job.result
     note = "too_sharp" if made.too_sharp else "kept" if made.card is None else "won"
     name = made.card.title if made.card else ""
-    return NOTES[note].format(
+    return FINE_TUNE.notes[note].format(
         name=name, gain=made.gain, soft=made.blurred_gain, base=made.base, tiles=made.tiles
     )

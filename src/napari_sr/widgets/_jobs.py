@@ -1,8 +1,7 @@
-"""One thread in which networks run, and the jobs that wait for it.
+"""Jobs in threads: one thread for networks, one for plans, one for the catalog of models.
 
-Two networks at a time on the same cores are slower than one after the other, and the window must never wait for
-either. A job is plain Python: the window looks at it now and then (no Qt object is touched from the other thread,
-so nothing can be deleted under its hands).
+Two networks on the same cores are slower than one after the other, and the window must not wait for either. A job
+never touches Qt objects: the window polls it, so that closing the window is always safe.
 """
 
 from __future__ import annotations
@@ -12,20 +11,22 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from napari_sr.errors import CancelledError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-__all__ = ["INFERENCE", "Job", "SerialThread"]
+__all__ = ["CATALOG", "INFERENCE", "PLANNING", "Job", "SerialThread", "Task"]
 
 
 class Job:
-    """A generator that is run step by step in another thread until it ends or is cancelled.
+    """A generator that runs step by step in another thread until it ends or is canceled.
 
     Parameters
     ----------
     start : callable
-        Called in the other thread; returns the generator. What it yields is the job's progress, what it returns
-        the job's result.
+        Called in the other thread; returns the generator. The values that it yields are the job's progress, its return
+        value is the job's result.
     """
 
     def __init__(self, start: Callable[[], Generator[Any, None, Any]]) -> None:
@@ -34,29 +35,29 @@ class Job:
         self._cancelled = threading.Event()
         self._finished = threading.Event()
         self.progress: Any = None
-        """What the generator yielded last."""
+        """The value that the generator yielded last."""
         self.result: Any = None
-        """What the generator returned; None until then, and for ever if the job was cancelled or failed."""
+        """The generator's return value; None until it has returned, and if the job was canceled or failed."""
         self.error: BaseException | None = None
-        """What was raised, if anything was."""
+        """The exception that ended the job, if one did."""
 
     @property
     def started(self) -> bool:
-        """Whether the job's turn has come."""
+        """Whether the job has begun to run."""
         return self._started.is_set()
 
     @property
     def finished(self) -> bool:
-        """Whether the job has ended, in whatever way: its attributes change no more."""
+        """Whether the job has ended in any way; its attributes do not change any more."""
         return self._finished.is_set()
 
     @property
     def cancelled(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether `cancel` was called."""
         return self._cancelled.is_set()
 
     def cancel(self, *_: object) -> None:
-        """Ask the job to stop at its next step, or not to begin; returns at once."""
+        """Stop the job at its next step, or before it begins; returns at once."""
         self._cancelled.set()
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -71,7 +72,7 @@ class Job:
         except BaseException as error:
             self.error = error
         finally:
-            self._start = None  # lets go of the image
+            self._start = None  # releases the image
             self._finished.set()
 
     def _steps(self) -> None:
@@ -87,15 +88,39 @@ class Job:
             steps.close()
 
 
-class SerialThread:
-    """Runs jobs one after another in one thread, which exists only while there is something to do.
+class Task(Job):
+    """A function that reports its progress to a callback, such as a download, as a job.
 
-    When Python ends, what runs is cancelled and what waits is not begun.
+    Parameters
+    ----------
+    action : callable
+        Called with a function that takes (done, total), and raises `CancelledError` when the job is canceled.
+    """
+
+    def __init__(self, action: Callable[[Callable[[int, int], None]], Any]) -> None:
+        def start() -> Generator[Any, None, Any]:
+            yield None
+            return action(self._report)
+
+        super().__init__(start)
+
+    def _report(self, done: int, total: int) -> None:
+        if self.cancelled:
+            raise CancelledError("canceled")
+        self.progress = (done, total)
+
+
+class SerialThread:
+    """Runs jobs one after the other in a thread that exists only while there are jobs.
+
+    At the end of the process the running job is canceled, and those that wait do not begin. (A
+    `concurrent.futures.ThreadPoolExecutor` keeps its idle thread, and Python waits for its running job before it calls
+    any function that could cancel it.)
 
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     """
 
     def __init__(self, name: str) -> None:
@@ -116,7 +141,7 @@ class SerialThread:
         with self._lock:
             self._waiting.append(job)
             if self._thread is None:
-                # not one that Python waits for without asking it to stop
+                # A daemon: Python waits for other threads before it calls `stop`.
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
         return job
@@ -143,4 +168,8 @@ class SerialThread:
 
 
 INFERENCE = SerialThread("napari-sr inference")
-"""The thread of this process in which networks run."""
+"""The thread in which networks run."""
+PLANNING = SerialThread("napari-sr planning")
+"""The thread in which plans are made; separate, so that the next run can be planned while one is under way."""
+CATALOG = SerialThread("napari-sr catalog")
+"""The thread in which models are downloaded and imported, while networks run."""

@@ -1,4 +1,4 @@
-"""The choice of an image layer, which follows what is selected in the viewer."""
+"""The choice of an image layer, which follows the selection in the viewer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from napari.layers import Image
 from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Signal
 
-from napari_sr.widgets._labels import NarrowCombo
-from napari_sr.widgets._texts import LABELS, TOOLTIPS
+from napari_sr.widgets._controls import NarrowCombo
+from napari_sr.widgets._texts import UPSCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["LayerCombo"]
 
 _alive: Callable[[QWidget], bool] = isalive
-"""Whether Qt has not deleted a widget: napari may still call its Python half."""
+"""Whether Qt still has the widget: napari may call its Python object after Qt has deleted it."""
 
 
 class LayerCombo(NarrowCombo):
-    """Lists the image layers of a viewer, topmost first.
+    """Lists the image layers of a viewer, topmost first, and follows the active one.
 
-    The active layer becomes the choice. If that is of another type, or if nothing is selected, there is no choice:
-    `target` is what the user did select, so that it can be said why it cannot be used.
+    If the active layer is of another type, or nothing is selected, no item is current; `target` is still the selected
+    layer, so that a message can say why it cannot be used.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class LayerCombo(NarrowCombo):
     """
 
     target_changed = Signal()
-    """Another layer is chosen, or the data or name of one has changed."""
+    """Another layer is the target, or the data or name of a layer has changed."""
 
     def __init__(self, layers: LayerList, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +48,7 @@ class LayerCombo(NarrowCombo):
         self._images: list[Layer] = []
         self._target: Layer | None = None
         self._holding = False
-        self.setPlaceholderText(LABELS["no_layer"])
+        self.setPlaceholderText(UPSCALE.labels["no_layer"])
         for event in (layers.events.inserted, layers.events.removed, layers.events.reordered):
             event.connect(self._on_list_changed)
         layers.selection.events.changed.connect(self._on_selected)
@@ -59,12 +59,12 @@ class LayerCombo(NarrowCombo):
 
     @property
     def target(self) -> Layer | None:
-        """The chosen image layer; else the selected layer of another type; else None."""
+        """The current image layer; else the selected layer of another type; else None."""
         return self._target
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Within this context the choice stays, whatever becomes selected."""
+        """Within this context the target does not follow the selection."""
         self._holding = True
         try:
             yield
@@ -72,7 +72,7 @@ class LayerCombo(NarrowCombo):
             self._holding = False
 
     def choose(self, layer: Layer) -> None:
-        """Choose an image layer of the viewer, as the user would."""
+        """Make an image layer of the viewer the target."""
         self._set_target(layer)
 
     def _on_list_changed(self, _event: Any = None) -> None:
@@ -113,7 +113,7 @@ class LayerCombo(NarrowCombo):
     def _follow(self) -> None:
         active = self._layers.selection.active
         if active is None and len(self._layers.selection) > 1:
-            return  # several are selected: the choice made before is as good as any
+            return  # several are selected: none of them is a better target than the present one
         self._set_target(active)
 
     def _set_target(self, layer: Layer | None) -> None:
@@ -121,5 +121,5 @@ class LayerCombo(NarrowCombo):
         index = self._images.index(layer) if layer in self._images else -1
         self.setCurrentIndex(index)
         name = f"{layer.name}\n" if layer is not None and index >= 0 else ""
-        self.setToolTip(name + TOOLTIPS["layer"])
+        self.setToolTip(name + UPSCALE.tooltips["layer"])
         self.target_changed.emit()

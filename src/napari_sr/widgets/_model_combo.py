@@ -8,9 +8,9 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QStandardItem, QStandardItemModel
 
 from napari_sr.models import list_models, local_scales
+from napari_sr.widgets._controls import NarrowCombo
 from napari_sr.widgets._describe import describe_card, describe_provenance
-from napari_sr.widgets._labels import NarrowCombo
-from napari_sr.widgets._texts import LABELS, TOOLTIPS
+from napari_sr.widgets._texts import UPSCALE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,12 +23,12 @@ __all__ = ["ModelCombo"]
 
 
 class ModelCombo(NarrowCombo):
-    """Lists the models that are on this machine under the headings of their groups.
+    """Lists the models that are on this machine, under the headings of their groups.
 
     Parameters
     ----------
     default : str
-        Id of the model that is chosen at first, if the catalog has it.
+        Id of the model that is current at first, if the catalog has it.
     parent : QWidget, optional
         Qt parent.
     """
@@ -36,25 +36,25 @@ class ModelCombo(NarrowCombo):
     def __init__(self, default: str = "ecbsr", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._cards: dict[str, ModelCard] = {}
-        self.setToolTip(TOOLTIPS["model"])
+        self.setToolTip(UPSCALE.tooltips["model"])
         self._list(default)
 
     @property
     def card(self) -> ModelCard:
-        """Card of the chosen model."""
+        """Card of the current model."""
         return self._cards[self.currentData()]
 
     @property
     def summary(self) -> str:
-        """What the chosen model is good for, and the scales it was trained for."""
+        """Purpose and native scales of the current model."""
         return describe_card(self.card)
 
     def choose(self, model: str) -> None:
-        """Choose a model by its id."""
+        """Make a model the current one, by its id."""
         self.setCurrentIndex(self.findData(model))
 
     def showPopup(self) -> None:
-        """Open the list, with models that were added since it was opened last."""
+        """Open the list; models that have been added meanwhile are in it."""
         self._list(self.card.id)
         super().showPopup()
 
@@ -82,15 +82,15 @@ def _items(cards: Iterable[ModelCard], others: int, parent: QWidget) -> QStandar
         for card in members:
             model.appendRow(_item(card))
     if others:
-        more = _heading(LABELS["more_models"].format(count=others))
-        more.setToolTip(TOOLTIPS["more_models"])
+        more = _heading(UPSCALE.labels["more_models"].format(count=others))
+        more.setToolTip(UPSCALE.tooltips["more_models"])
         model.appendRow(more)
     return model
 
 
 def _heading(text: str) -> QStandardItem:
     item = QStandardItem(text)
-    item.setFlags(Qt.ItemFlag.NoItemFlags)  # can be read, not chosen
+    item.setFlags(Qt.ItemFlag.NoItemFlags)  # visible, but not selectable
     font = item.font()
     font.setBold(True)
     item.setFont(font)

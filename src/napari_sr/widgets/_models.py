@@ -1,17 +1,18 @@
-"""The Models dock widget: what there is, what is known of it, and whether it is on this machine."""
+"""The Models dock widget: shows the catalog, and downloads, imports and removes models."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer, QUrl
+from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QVBoxLayout, QWidget
 
-from napari_sr._text import one_line
+from napari_sr._text import format_bytes, one_line
 from napari_sr.errors import (
     CancelledError,
     ModelRangeError,
@@ -27,15 +28,13 @@ from napari_sr.models import (
     local_scales,
     remove_model,
 )
-from napari_sr.widgets._describe import describe_bytes, describe_card
-from napari_sr.widgets._docked import Docked
-from napari_sr.widgets._labels import ScrollColumn, WrappedLabel
-from napari_sr.widgets._models_ask import agree, pick_file, pick_range
-from napari_sr.widgets._models_bar import ModelsBar
-from napari_sr.widgets._models_list import ModelsList
-from napari_sr.widgets._models_texts import LABELS, NOTES
-from napari_sr.widgets._report import report
-from napari_sr.widgets._tasks import CATALOG, Task
+from napari_sr.widgets._controls import WrappedLabel
+from napari_sr.widgets._describe import describe_card
+from napari_sr.widgets._dock import DockWidget
+from napari_sr.widgets._errors import show_error
+from napari_sr.widgets._jobs import CATALOG, Task
+from napari_sr.widgets._models_list import ModelsBar, ModelsList
+from napari_sr.widgets._texts import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,11 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelsWidget"]
 
-_LOOK_MS = 40
-"""How often the window looks at what goes on in the other thread."""
+_SUFFIXES = "*.safetensors *.pth *.pt *.model *.bin *.ckpt *.ts *.onnx"
+"""Names of checkpoint files that the file dialog shows: all that published models of this kind have."""
 
 
-class ModelsWidget(Docked["_Running"]):
+class ModelsWidget(DockWidget["_Running"]):
     """Download, import and remove models.
 
     Parameters
@@ -58,24 +57,27 @@ class ModelsWidget(Docked["_Running"]):
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(lambda running: running.task.cancel(), parent)
+        content = QWidget()
+        super().__init__(content, lambda running: running.task.cancel(), parent)
         self.list = ModelsList(self)
         self.facts = WrappedLabel()
         self.bar = ModelsBar(self)
-        self._timer = QTimer(self)
-        self._timer.setInterval(_LOOK_MS)
-        self._arrange()
-        self._connect()
+        column = QVBoxLayout(content)
+        column.addWidget(self.list, stretch=1)
+        column.addWidget(self.bar)
+        column.addWidget(self.facts)
+        self.list.chosen.connect(self._describe)
+        self.bar.asked.connect(self._on_asked)
         self._describe()
 
     def download(self) -> None:
-        """Download the chosen model; asks first where its license is not a permissive one."""
+        """Download the selected model; ask first unless its license is permissive."""
         card = self.list.card
         if card is None or self.running:
             return
         terms = explain_license(card.license)
-        question = NOTES["ask_download"].format(name=card.title)
-        if is_permissive(card.license) or agree(self, question, terms):
+        question = MODELS.notes["ask_download"].format(name=card.title)
+        if is_permissive(card.license) or _confirm(self, question, terms):
             self._begin(card.title, "downloaded", partial(download_model, card.id, ()))
 
     def import_file(
@@ -84,8 +86,8 @@ class ModelsWidget(Docked["_Running"]):
         value_range: float | None = None,
         trust_program: bool = False,
     ) -> None:
-        """Take a checkpoint file into the catalog; asks which one if it is not given, and before a program is run."""
-        chosen = Path(path) if path else pick_file(self)
+        """Add a checkpoint file to the catalog; ask which one if none is given, and before a program is run."""
+        chosen = Path(path) if path else _pick_file(self)
         if chosen is None or self.running:
             return
         given: dict[str, Any] = {"value_range": value_range, "trust_program": trust_program}
@@ -94,47 +96,34 @@ class ModelsWidget(Docked["_Running"]):
             return import_model(chosen, **given)
 
         again = partial(self.import_file, chosen, **given)
-        self._begin(one_line(chosen.name), "imported", action, NOTES["importing"], again)
+        self._begin(one_line(chosen.name), "imported", action, MODELS.notes["importing"], again)
 
     def remove(self) -> None:
-        """Remove the chosen model from this machine, after a question."""
+        """Remove the selected model from this machine, after a question."""
         card = self.list.card
-        if card is None or not agree(self, NOTES["ask_remove"].format(name=card.title), ""):
+        if card is None:
+            return
+        if not _confirm(self, MODELS.notes["ask_remove"].format(name=card.title)):
             return
         try:
             remove_model(card.id)
         except NapariSRError as error:
-            report(error)
+            show_error(error)
             return
         self.list.refresh()
-        self.bar.show_idle(NOTES["removed"].format(name=card.title))
+        self.bar.show_idle(MODELS.notes["removed"].format(name=card.title))
 
     def open_paper(self) -> None:
-        """Show the paper of the chosen model in the browser."""
-        address = _address(self.list.card)
+        """Open the paper of the selected model in the browser."""
+        address = _paper_address(self.list.card)
         if address:
             QDesktopServices.openUrl(QUrl(address))
 
     def cancel(self) -> None:
-        """Stop what goes on; nothing half-done is kept."""
+        """Stop the download; incomplete files are deleted."""
         for running in self._work:
             running.task.cancel()
             self.bar.show_cancelling()
-
-    def _arrange(self) -> None:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.addWidget(self.list, stretch=1)
-        column.addWidget(self.bar)
-        column.addWidget(self.facts)
-        whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(ScrollColumn(content))
-
-    def _connect(self) -> None:
-        self.list.chosen.connect(self._describe)
-        self.bar.asked.connect(self._on_asked)
-        self._timer.timeout.connect(self._look)
 
     def _on_asked(self, what: str) -> None:
         {
@@ -147,12 +136,16 @@ class ModelsWidget(Docked["_Running"]):
 
     def _describe(self) -> None:
         card = self.list.card
-        self.facts.setText(LABELS["nothing"] if card is None else _facts(card))
-        here = local_scales(card) if card else ()
+        if card is None:
+            self.facts.setText(MODELS.labels["nothing"])
+            self.bar.offer(size=0, removable=False, paper=False)
+            return
+        here = local_scales(card)
+        self.facts.setText(_facts(card))
         self.bar.offer(
-            size=sum(c.size or 0 for c in card.checkpoints if c.scale not in here) if card else 0,
-            removable=card is not None and not is_bundled(card) and _removable(card),
-            paper=bool(_address(card)),
+            size=sum(each.size or 0 for each in card.checkpoints if each.scale not in here),
+            removable=not is_bundled(card) and (card.group == "Mine" or bool(here)),
+            paper=bool(_paper_address(card)),
         )
 
     def _begin(
@@ -164,57 +157,66 @@ class ModelsWidget(Docked["_Running"]):
         again: Callable[..., None] | None = None,
     ) -> None:
         task = Task(action)
-        self._work.append(_Running(task, name, done, note.format(name=name), again))
         CATALOG.submit(task)
-        self._look()
+        self._start_work(_Running(task, name, done, note.format(name=name), again))
+        self._poll()
         self._describe()
-        self._timer.start()
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         for running in list(self._work):
             if running.task.finished:
-                self._work.remove(running)
-                self._timer.stop()
+                self._end_work(running)
                 self.bar.show_idle("")
-                self._end(running)
+                self._finish(running)
             else:
                 self.bar.show_running(running.words, *running.bytes)
 
-    def _end(self, running: _Running) -> None:
+    def _finish(self, running: _Running) -> None:
         error, card = running.task.error, running.task.result
-        note = NOTES["cancelled"] if card is None else NOTES[running.done].format(name=card.title)
-        if running.again is not None and isinstance(
-            error, (ModelRangeError, UntrustedProgramError)
-        ):
+        unanswered = isinstance(error, (ModelRangeError, UntrustedProgramError))
+        if running.again is not None and unanswered:
             self._retry(error, running.name, running.again)
             return
-        if error is not None and not isinstance(error, CancelledError):
-            note = NOTES["failed"]
-            report(error)
+        if card is not None:
+            note = MODELS.notes[running.done].format(name=card.title)
+        elif error is None or isinstance(error, CancelledError):
+            note = MODELS.notes["cancelled"]
+        else:
+            note = MODELS.notes["failed"]
+            show_error(error)
         self.list.refresh()
         if card is not None:
             self.list.choose(card.id)
         self.bar.show_idle(note)
 
     def _retry(self, error: NapariSRError, name: str, again: Callable[..., None]) -> None:
-        """Ask for what an import needs: the value range that was not found, or the agreement to run a program."""
+        """Ask for what an import needs: the agreement to run a program, or a value range that was not found."""
         self._describe()
         if isinstance(error, UntrustedProgramError):
-            if agree(self, NOTES["ask_trust"].format(name=name), NOTES["trust"].format(name=name)):
+            question, terms = (MODELS.notes[key].format(name=name) for key in ("ask_trust", "trust"))
+            if _confirm(self, question, terms):
                 again(trust_program=True)
             return
-        value_range = pick_range(self)
-        if value_range is not None:
-            again(value_range=value_range)
+        text, given = QInputDialog.getItem(
+            self, MODELS.labels["pick"], MODELS.labels["range"], ["1", "255"], 0, False
+        )
+        if given:
+            again(value_range=float(text))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class _Running:
-    """What goes on, in words."""
+    """A download or import, and how it is described."""
 
-    def __init__(
-        self, task: Task, name: str, done: str, note: str, again: Callable[..., None] | None
-    ) -> None:
-        self.task, self.name, self.done, self.note, self.again = task, name, done, note, again
+    task: Task
+    name: str
+    """Name of the model or file."""
+    done: str
+    """Key of the note at the end."""
+    note: str
+    """Note meanwhile; empty for a download, whose note tells its progress."""
+    again: Callable[..., None] | None
+    """Repeats an import with further arguments."""
 
     @property
     def bytes(self) -> tuple[int, int]:
@@ -223,18 +225,33 @@ class _Running:
 
     @property
     def words(self) -> str:
-        """What the line below the buttons says."""
+        """Text of the line below the buttons."""
         done, total = self.bytes
         if self.note or not self.task.started:
-            return self.note or NOTES["waiting"]
+            return self.note or MODELS.notes["waiting"]
         if not done:
-            return NOTES["connecting"]
-        which = NOTES["bytes"] if total else NOTES["some"]
-        return which.format(name=self.name, done=describe_bytes(done), total=describe_bytes(total))
+            return MODELS.notes["connecting"]
+        return MODELS.notes["bytes" if total else "some"].format(
+            name=self.name, done=format_bytes(done), total=format_bytes(total)
+        )
+
+
+def _confirm(parent: QWidget, question: str, terms: str = "") -> bool:
+    """Ask a question after showing some terms; No is the default answer."""
+    yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+    text = "\n\n".join(filter(None, (terms, question)))
+    return bool(QMessageBox.question(parent, question, text, yes | no, no) == yes)
+
+
+def _pick_file(parent: QWidget) -> Path | None:
+    """Ask for a checkpoint file; None if the user cancels."""
+    kinds = MODELS.labels["files"].format(suffixes=_SUFFIXES)
+    name, _ = QFileDialog.getOpenFileName(parent, MODELS.labels["pick"], "", kinds)
+    return Path(name) if name else None
 
 
 def _facts(card: ModelCard) -> str:
-    """What should be known before a download or a run, a line each."""
+    """What a user needs to know before a download or a run, one fact for each line."""
     facts = {
         "": f"{card.title} ({card.id})\n{describe_card(card)}",
         "License: ": explain_license(card.license),
@@ -245,11 +262,7 @@ def _facts(card: ModelCard) -> str:
     return "\n".join(f"{name}{fact}" for name, fact in facts.items() if fact)
 
 
-def _removable(card: ModelCard) -> bool:
-    return card.group == "Mine" or bool(local_scales(card))
-
-
-def _address(card: ModelCard | None) -> str:
-    """Address of a paper, if its citation has one."""
+def _paper_address(card: ModelCard | None) -> str:
+    """Address of a paper; empty if its citation has none."""
     found = re.search(r"https?://\S+", card.paper) if card else None
     return found[0] if found else ""

@@ -1,4 +1,4 @@
-"""The command in napari's File menu."""
+"""The command in napari's File menu that opens images with their calibration."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_sr.errors import NapariSRError
 from napari_sr.io import READABLE_SUFFIXES, read_layers
-from napari_sr.widgets._report import report
+from napari_sr.widgets._errors import show_error
 
 if TYPE_CHECKING:
     import napari
@@ -18,7 +18,7 @@ __all__ = ["open_images"]
 
 
 def open_images(viewer: napari.Viewer) -> None:
-    """Choose image files and add them with pixel size, position, units, and channels as layers of their own.
+    """Choose image files and add them with pixel size, position and units, each channel as a layer.
 
     napari's own reader ignores all of these. It would ask which reader to use at every file if ours claimed the same
     formats.
@@ -39,7 +39,7 @@ def open_images(viewer: napari.Viewer) -> None:
         try:
             layers = read_layers(path)
         except NapariSRError as error:
-            report(error)
+            show_error(error)
             continue
         for data, attributes, _ in layers:
             viewer.add_image(data, **attributes)

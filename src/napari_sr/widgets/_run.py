@@ -1,4 +1,4 @@
-"""A run as the window sees it: started, looked at, perhaps cancelled, ended."""
+"""One run of the Upscale widget, from the click to the new layers in the viewer."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from napari.utils.notifications import show_warning
 from napari.utils.progress import cancelable_progress
 
 from napari_sr.errors import CancelledError
-from napari_sr.layers import upscale_snapshot_steps
+from napari_sr.layers import plan_snapshot, upscale_snapshot_steps
 from napari_sr.widgets._describe import describe_progress
 from napari_sr.widgets._jobs import INFERENCE, Job
-from napari_sr.widgets._texts import NOTES
+from napari_sr.widgets._texts import UPSCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from napari.components import LayerList
     from napari.layers import Image, Layer
 
-    from napari_sr.inference import Progress
+    from napari_sr.inference import IsotropicPlan, Plan, Progress
     from napari_sr.layers import LayerSnapshot
 
-__all__ = ["UpscaleRun"]
-
-_EXECUTION = ("plan", "lazy", "pyramid", "view")
-"""Keywords of `upscale_snapshot_steps` that are no options of the engine."""
+__all__ = ["UpscaleRun", "insert_result"]
 
 
 class _Activity(cancelable_progress):  # type: ignore[misc]
@@ -39,34 +37,46 @@ class _Activity(cancelable_progress):  # type: ignore[misc]
 
 
 class UpscaleRun:
-    """One click on Upscale; everything in it belongs to the window's thread but `job`.
+    """One click on Upscale. All of it belongs to the thread of the window, except `job`.
 
     Parameters
     ----------
     layer : napari.layers.Layer
-        Above which the result belongs.
+        The layer above which the result belongs.
     active : napari.layers.Layer or None
-        What is selected in the viewer at the click.
+        The selected layer at the click.
     source : LayerSnapshot
-        What is upscaled: the layer at the moment of the click.
-    **options
-        As `upscale_layer` takes them.
+        The layer at the click.
+    options : dict
+        Keyword arguments of `UpscaleOptions`.
+    plan : Plan or IsotropicPlan, optional
+        What the widget has shown; made by the job where it is not ready yet.
+    **execution
+        Further keyword arguments of `napari_sr.layers.upscale_snapshot_steps`.
     """
 
     def __init__(
-        self, layer: Layer, active: Layer | None, source: LayerSnapshot, **options: Any
+        self,
+        layer: Layer,
+        active: Layer | None,
+        source: LayerSnapshot,
+        options: dict[str, Any],
+        plan: Plan | IsotropicPlan | None = None,
+        **execution: Any,
     ) -> None:
         self.layer = layer
         self.active = active
         self.name = source.name
+        self.job: Job = Job(
+            partial(_run_steps, source, options, plan, execution, lambda: self.job.cancelled)
+        )
         self._shown = 0
-        """Messages of the run that napari has shown."""
-        self.job: Job = Job(partial(_steps, source, options, lambda: self.job.cancelled))
+        """Messages of the run that have been shown."""
         self._clicked = time.monotonic()
         self._begun: float | None = None
         self._seen = (0, 0)
         self._spent = 0.0
-        """Seconds from the first tile's beginning to the last news of progress."""
+        """Seconds from the beginning of the first tile to the last progress."""
         self._activity: _Activity | None = None
 
     def start(self) -> None:
@@ -80,73 +90,101 @@ class UpscaleRun:
 
     @property
     def fraction(self) -> tuple[int, int]:
-        """Tiles done, tiles in all; (0, 0) as long as that is unknown."""
+        """Tiles done and tiles in all; (0, 0) while that is unknown."""
         progress = self.job.progress
         return (0, 0) if progress is None else (progress.done, progress.total)
 
     @property
     def cancelled(self) -> bool:
-        """Whether it ended, or will end, because somebody cancelled it."""
+        """Whether the run was canceled."""
         return self.job.cancelled or isinstance(self.job.error, CancelledError)
 
     def note(self) -> str:
-        """How far it is, in words."""
+        """How far the run is, in words."""
         done, total = self.fraction
         if self.cancelled:
-            return NOTES["cancelling"]
+            return UPSCALE.notes["cancelling"]
         if not total:
-            return NOTES["preparing"] if self.job.started else NOTES["waiting"]
+            return UPSCALE.notes["preparing" if self.job.started else "waiting"]
         return describe_progress(done, total, self._spent)
 
-    def look(self) -> bool:
-        """Pass the progress on to the activity dock; returns whether the run has ended."""
+    def poll(self) -> bool:
+        """Update the activity dock and show new messages; returns whether the run has ended."""
+        finished = self.job.finished
         self._show_messages()
         done, total = self.fraction
         if self._begun is None and self.job.started:
             self._begun = time.monotonic()
         if self._begun is not None and self._seen != (done, total):
-            # What is left is foretold when a tile is done; a tile that is waited for does not make it longer.
+            # The time left is estimated when a tile is done; it does not grow while a tile takes long.
             self._seen, self._spent = (done, total), time.monotonic() - self._begun
-        if self._activity is None and total and not self.job.finished:
+        if self._activity is None and total and not finished:
             self._activity = _Activity(
-                desc=NOTES["activity"].format(name=self.name),
+                desc=UPSCALE.notes["activity"].format(name=self.name),
                 total=total,
                 cancel_callback=self.job.cancel,
             )
         if self._activity is not None and done > self._activity.n:
             self._activity.update(done - self._activity.n)
-        return self.job.finished
-
-    def _show_messages(self) -> None:
-        """Show what the user should know, once, as soon as it is known."""
-        messages = getattr(self.job.progress, "messages", ())
-        if self.job.finished and self.job.result is not None:
-            messages = _messages(self.job.result)
-        for message in messages[self._shown :]:
-            show_warning(f"{self.name}: {message}")
-        self._shown = max(self._shown, len(messages))
+        return finished
 
     def close(self) -> None:
-        """Cancel what still runs and take the line from the activity dock."""
+        """Cancel the run if it is not finished, and remove its line from the activity dock."""
         self.job.cancel()
-        self._show_messages()
         if self._activity is not None:
             self._activity.close()
             self._activity = None
 
+    def _show_messages(self) -> None:
+        """Show each message of the run once, as soon as it is known."""
+        messages = getattr(self.job.progress, "messages", ())
+        if self.job.finished and self.job.result is not None:
+            messages = self.job.result[0].metadata["napari_sr"].get("remarks", ())
+        for message in messages[self._shown :]:
+            show_warning(f"{self.name}: {message}")
+        self._shown = max(self._shown, len(messages))
 
-def _messages(result: Image | tuple[Image, ...]) -> tuple[str, ...]:
-    """What the record of a finished run tells the user."""
-    layer = result[0] if isinstance(result, tuple) else result
-    return tuple(layer.metadata["napari_sr"].get("remarks", ()))
+
+def insert_result(layers: LayerList, run: UpscaleRun) -> Image:
+    """Put the layers of a finished run above its source, or on top if the source is gone.
+
+    The first of them becomes the selected layer, as new layers do in napari, unless the user has selected another layer
+    since the click: someone who paints keeps the brush on that layer.
+
+    Parameters
+    ----------
+    layers : napari.components.LayerList
+        Of the viewer.
+    run : UpscaleRun
+        Its result is added.
+
+    Returns
+    -------
+    napari.layers.Image
+        The first new layer; napari renames it if its name is taken.
+    """
+    result, *companions = run.job.result
+    active = layers.selection.active
+    elsewhere = active is not None and active != run.active
+    index = layers.index(run.layer) + 1 if run.layer in layers else len(layers)
+    for offset, layer in enumerate((result, *companions)):
+        layers.insert(index + offset, layer)
+    layers.selection.active = active if elsewhere else result
+    return result
 
 
-def _steps(
-    source: LayerSnapshot, options: dict[str, Any], stopped: Callable[[], bool]
-) -> Generator[Progress, None, Image | tuple[Image, Image]]:
-    """What the job does, in its thread, where PyTorch is imported."""
+def _run_steps(
+    source: LayerSnapshot,
+    options: dict[str, Any],
+    plan: Plan | IsotropicPlan | None,
+    execution: dict[str, Any],
+    stopped: Callable[[], bool],
+) -> Generator[Progress, None, tuple[Image, ...]]:
+    """Plan if necessary, and upscale; runs in the other thread, where PyTorch is imported."""
     from napari_sr.inference import Interruptible, UpscaleOptions
 
-    how = {name: options.pop(name) for name in _EXECUTION if name in options}
     with Interruptible(stopped):
-        return (yield from upscale_snapshot_steps(source, UpscaleOptions(**options), **how))
+        if plan is None:
+            plan = plan_snapshot(source, UpscaleOptions(**options), lazy=execution["lazy"])
+        made = yield from upscale_snapshot_steps(source, plan, **execution)
+    return made if isinstance(made, tuple) else (made,)

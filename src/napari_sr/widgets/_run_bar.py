@@ -1,4 +1,4 @@
-"""The buttons, the progress bar and the lines around them."""
+"""The lower part of the Upscale widget: plan, buttons, progress bar and note."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_sr.widgets._labels import WrappedLabel
-from napari_sr.widgets._texts import LABELS, NOTES, SHORTCUTS, TOOLTIPS
+from napari_sr.widgets._controls import WrappedLabel
+from napari_sr.widgets._texts import UPSCALE
 
 __all__ = ["RunBar"]
 
 
 class RunBar(QWidget):
-    """Start, cancel and watch a run.
+    """Shows the plan, starts, cancels and watches a run.
 
     Parameters
     ----------
     parent : QWidget
-        Within which the shortcuts work.
+        The shortcuts work while the keyboard focus is in it.
     """
 
     start_asked = Signal()
     cancel_asked = Signal()
     link_followed = Signal(str)
-    """In the note, to the address that it has there."""
+    """A link in the note was clicked; the argument is its address."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -46,38 +46,40 @@ class RunBar(QWidget):
         self.show_idle("")
 
     def show_idle(self, note: str) -> None:
-        """Nothing runs; the note says how the last run ended."""
+        """Show that nothing runs; the note says how the last run ended."""
         self.start.setEnabled(True)
-        self.cancel.setText(LABELS["cancel"])
+        self.cancel.setText(UPSCALE.labels["cancel"])
         self.cancel.setVisible(False)
         self.progress.setVisible(False)
         self._note(note)
 
     def show_running(self, note: str, done: int = 0, total: int = 0) -> None:
-        """A run goes on: ``done`` of ``total`` tiles, where 0 of 0 is not known yet."""
+        """Show a run: ``done`` of ``total`` tiles are done; both are 0 while that is unknown."""
         self.start.setEnabled(False)
         self.cancel.setVisible(True)
-        self.cancel.setEnabled(self.cancel.text() == LABELS["cancel"])
+        self.cancel.setEnabled(self.cancel.text() == UPSCALE.labels["cancel"])
         self.progress.setRange(0, total)
         self.progress.setValue(done)
         self.progress.setVisible(True)
         self._note(note)
 
     def show_cancelling(self) -> None:
-        """A run will stop soon."""
-        self.cancel.setText(LABELS["cancelling"])
+        """Show that the run is about to stop."""
+        self.cancel.setText(UPSCALE.labels["cancelling"])
         self.cancel.setEnabled(False)
-        self._note(NOTES["cancelling"])
+        self._note(UPSCALE.notes["cancelling"])
 
     def _note(self, text: str) -> None:
         self.note.setText(text)
         self.note.setVisible(bool(text))
 
     def _button(self, name: str, signal: Signal) -> QPushButton:
-        button = QPushButton(LABELS[name], self)
-        keys = QKeySequence(SHORTCUTS[name])
+        button = QPushButton(UPSCALE.labels[name], self)
+        keys = QKeySequence(UPSCALE.shortcuts[name])
         button.setToolTip(
-            TOOLTIPS[name].format(shortcut=keys.toString(QKeySequence.SequenceFormat.NativeText))
+            UPSCALE.tooltips[name].format(
+                shortcut=keys.toString(QKeySequence.SequenceFormat.NativeText)
+            )
         )
         button.clicked.connect(signal)
         shortcut = QShortcut(keys, self.parentWidget())

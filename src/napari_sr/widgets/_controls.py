@@ -1,4 +1,4 @@
-"""Controls that fit into a narrow dock."""
+"""Combo boxes, labels and scroll areas that fit into a narrow dock."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["NarrowCombo", "ScrollColumn", "WrappedLabel"]
 
 
 _ARROW = 36
-"""Pixels that a combo box needs beside its text."""
+"""Pixels that napari's theme puts around the text of a combo box, its arrow included."""
 _SCROLL_BAR = 14
-"""Pixels that napari's scroll bars are wide."""
+"""Width in pixels of napari's scroll bars."""
 
 
 class NarrowCombo(QComboBox):
-    """A combo box that becomes narrow in a narrow dock and then shortens what it shows.
+    """A combo box that becomes narrow in a narrow dock and then shortens the text that it shows.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class NarrowCombo(QComboBox):
 
 
 class WrappedLabel(QLabel):
-    """A label that is exactly as high as its text needs at the width it is given.
+    """A label that is exactly as high as its text needs at its present width.
 
     Qt's own wrapping labels ask for the height that they would need at their least width, and so make docks, and with
     them the window, far too high.
@@ -75,31 +75,32 @@ class WrappedLabel(QLabel):
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
     def setText(self, text: str | None) -> None:
-        """Show another text; the same one again costs nothing, since Qt would paint the whole window anew for it."""
+        """Change the text. An equal one is ignored, since Qt would repaint the whole window for it."""
         if (text or "") != self.text():
             super().setText(text or "")
             self._fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Wrap anew."""
+        """Wrap the text again."""
         super().resizeEvent(event)
         self._fit()
 
     def minimumSizeHint(self) -> QSize:
-        """Any width will do."""
+        """The label can be made as narrow as needed."""
         return QSize(0, self.minimumHeight())
 
     def _fit(self) -> None:
+        self.setMinimumHeight(0)  # below it, Qt does not tell the height that the text needs
         self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
 
 
 class ScrollColumn(QScrollArea):
-    """Shows a widget in a dock that may be lower than it, but never narrower.
+    """Scrolls a widget vertically; it is never narrower than its content.
 
     Parameters
     ----------
     content : QWidget
-        Goes into the scroll area and becomes as wide as it.
+        As wide as the scroll area.
     """
 
     def __init__(self, content: QWidget) -> None:
@@ -111,13 +112,13 @@ class ScrollColumn(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Tell the dock when the content has become wider, as it does when a theme is applied."""
+        """Update the dock when the content has become wider, as it does when a theme is applied."""
         if event is not None and event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
         return super().eventFilter(watched, event)
 
     def minimumSizeHint(self) -> QSize:
-        """As wide as the content has to be."""
+        """As wide as the content must be."""
         return QSize(self._width(self._content.minimumSizeHint()), 120)
 
     def sizeHint(self) -> QSize:
