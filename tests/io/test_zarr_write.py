@@ -21,7 +21,8 @@ from ome_zarr.reader import Reader
 
 from napari_sr.architectures.bicubic import Bicubic
 from napari_sr.errors import FileWriteError
-from napari_sr.inference import _blocks, upscale
+from napari_sr.inference import _blockwise, upscale
+from napari_sr.inference._runners import on_device
 from napari_sr.io import (
     Channel,
     OmeZarrWriter,
@@ -176,7 +177,7 @@ def test_each_block_is_computed_once_even_if_several_regions_need_it(folder, cut
 def test_the_network_sees_each_tile_once(tmp_path, monkeypatch, scale):
     """Whatever chunks the file has: of a factor that is no simple fraction, blocks are unequal."""
     monkeypatch.setattr(_save, "REGION_BYTES", 0)
-    monkeypatch.setattr(_blocks, "BLOCK", 24)
+    monkeypatch.setattr(_blockwise, "BLOCK", 24)
     seen = []
     network = Bicubic(3 if scale > 2 else 2)
     card = ModelCard(
