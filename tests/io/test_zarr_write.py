@@ -15,7 +15,6 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from napari_sr.inference._networks import on_device
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
 
