@@ -1,11 +1,10 @@
-"""Models for other programs: TorchScript, ONNX, safetensors and bioimage.io packages.
+"""Export of models to other programs: TorchScript, ONNX, safetensors and bioimage.io packages.
 
-Every file is run after it was written and compared with the model; what differs is not kept.
+Every file is run once written and compared with the model; a file whose output differs is deleted.
 """
 
 from __future__ import annotations
 
-from napari_sr.models.export._export import Exported, export_model
-from napari_sr.models.export._formats import FORMATS, Format
+from napari_sr.models.export._export import FORMATS, Exported, Format, export_model
 
 __all__ = ["FORMATS", "Exported", "Format", "export_model"]

@@ -1,4 +1,4 @@
-"""Does an exported file do what the model does? Both are run on the same images."""
+"""Comparison of an exported file with its model: both are run on the same images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from napari_sr._text import one_line
 from napari_sr.errors import ExportError
 from napari_sr.models.export._facts import smallest
 
@@ -18,30 +19,32 @@ if TYPE_CHECKING:
 __all__ = ["TOLERANCE", "Agreement", "Program", "agreement", "photograph"]
 
 Program = Callable[[Tensor], Tensor]
+"""An exported file that has been opened: ``(N, C, H, W)`` to ``(N, C, s·H, s·W)``."""
 
 TOLERANCE = 1e-4
-"""Largest difference that is accepted, as a part of the largest value of the model's output.
+"""Largest difference that is accepted, divided by the largest value of the model's output.
 
-Float32 in another order of summation leaves 1e-7 to 1e-5; half a grey level of 8 bit is 2e-3.
+Summation in another order changes float32 by 1e-7 to 1e-5; half a gray level of 8 bit is 2e-3.
 """
 
 STEPS = (1, 2, 4, 8, 16)
+"""Multiples that are tried for height and width; networks that need one reduce their images 2 to 16 times."""
 _SIZES = ((1, 32, 36), (2, 47, 33), (1, 65, 80))
-"""Images, height and width; none is a multiple of all the others, as the file must take any size."""
+"""Number of images, height and width. They have no common multiple, since a file must accept any size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How well a file agrees with its model."""
+    """How closely a file agrees with its model."""
 
     difference: float
-    """Largest difference between the outputs, as a part of the largest value of the model's output."""
+    """Largest difference between the outputs, divided by the largest value of the model's output."""
     step: int
     """Heights and widths must be multiples of this."""
 
 
 def agreement(program: Program, network: nn.Module, value_range: float) -> Agreement:
-    """Run a program and the network that it was made of on images of several sizes, and compare.
+    """Run a program and the network it was made from on images of several sizes, and compare.
 
     Parameters
     ----------
@@ -52,10 +55,15 @@ def agreement(program: Program, network: nn.Module, value_range: float) -> Agree
     value_range : float
         Images have values in ``[0, value_range]``.
 
+    Returns
+    -------
+    Agreement
+        With the smallest step at which both agree.
+
     Raises
     ------
     ExportError
-        If the program fails at every step of sizes, or its output differs by more than `TOLERANCE`.
+        If the program fails at every step, or its output differs by more than `TOLERANCE`.
     """
     reasons = []
     for step in STEPS:
@@ -65,12 +73,13 @@ def agreement(program: Program, network: nn.Module, value_range: float) -> Agree
                 for image in _images(network, step)
             )
         except (RuntimeError, ValueError) as error:
-            reasons.append(str(error).strip().splitlines()[-1:] or [type(error).__name__])
+            # the last line: PyTorch puts the trace of a program before its message
+            reasons.append((str(error).strip().splitlines() or [type(error).__name__])[-1])
             continue
         if difference <= TOLERANCE:
             return Agreement(difference, step)
-        reasons.append([f"it differs by {difference:.1e} of the output"])
-    raise ExportError(f"the exported file does not do what the model does: {reasons[0][0]}")
+        reasons.append(f"it differs by {difference:.1e} of the output")
+    raise ExportError(f"the exported file does not do what the model does: {one_line(reasons[0])}")
 
 
 def _difference(program: Program, network: nn.Module, image: Tensor) -> float:
@@ -95,7 +104,7 @@ def _images(network: nn.Module, step: int) -> Iterator[Tensor]:
 
 
 def photograph(height: int, width: int, channels: int) -> Tensor:
-    """Something like a photograph: shading, edges and a texture, but no noise, which makes some networks explode.
+    """Draw an image with shading, edges and a texture, but no noise, for which the output of some networks diverges.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What an exported file says of itself, as text under short names: the card, and what a caller has to keep to."""
+"""Metadata of an exported file: the card of its model, and the sizes and halo that a program must respect."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def facts(model: Model, scale: int) -> dict[str, str]:
 
 
 def plain_halo(model: Model, scale: int) -> int | None:
-    """Context that a tile needs if it is run like an image of its own; None if no context is enough.
+    """Halo of a tile that is run as an image of its own; None if no halo is large enough.
 
-    Attention on a coarse grid or by statistics needs to know where a tile lies, which an exported file is not told.
+    Attention on a coarse grid, or by statistics, depends on where a tile lies, which no program passes to a file.
     """
     network = model.network(scale)
     alignment = int(getattr(network, "alignment", 1))
@@ -54,5 +54,5 @@ def plain_halo(model: Model, scale: int) -> int | None:
 
 
 def smallest(network: nn.Module) -> int:
-    """Shortest side of an image that a network takes."""
+    """Shortest side in pixels of an image that a network accepts."""
     return int(getattr(network, "minimum_size", 1))

@@ -1,8 +1,8 @@
-"""ONNX: the graph that ONNX Runtime, OpenVINO, TensorRT, OpenCV and others run.
+"""Export to ONNX, the graph that ONNX Runtime, OpenVINO, TensorRT, OpenCV and others run.
 
-Made by PyTorch's first exporter, from a trace, because it needs nothing beyond PyTorch, is known to every release that
-we support and gives height, width and batch free in all our networks; the newer one does not take all of
-them, and needs ten times as long.
+PyTorch's older exporter is used (``dynamo=False``), which traces a network. It needs no other package, every supported
+release has it, and it leaves batch, height and width free in all networks of this project. The newer exporter fails for
+some of them and takes ten times as long.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_sr._text import error_line, one_line
 from napari_sr.errors import ExportError
 from napari_sr.models._torchscript import old_on_purpose
 from napari_sr.models.export._torchscript import example
@@ -22,30 +23,19 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-__all__ = ["OPSET", "have_onnx", "need_onnx", "write_onnx"]
+__all__ = ["OPSET", "have_onnx", "write_onnx"]
 
 OPSET = 17
-"""Version of the operators: old enough for every runtime that is still in use."""
+"""Version of the operators: of 2021, so that every maintained runtime knows it."""
 
+# Names of the dimensions that are free, i.e. whose size is not stored in the graph.
 _INPUT = {0: "batch", 2: "height", 3: "width"}
 _OUTPUT = {0: "batch", 2: "scaled_height", 3: "scaled_width"}
 
 
 def have_onnx() -> bool:
-    """Whether the packages of the extra ``onnx`` are here."""
+    """Whether the packages of the extra ``onnx`` are installed."""
     return all(find_spec(name) is not None for name in ("onnx", "onnxruntime"))
-
-
-def need_onnx() -> None:
-    """Complain if they are not.
-
-    Raises
-    ------
-    ExportError
-        That names the command to install them.
-    """
-    if not have_onnx():
-        raise ExportError("ONNX needs more packages; run: pip install 'napari-sr[onnx]'")
 
 
 def write_onnx(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None:
@@ -63,9 +53,10 @@ def write_onnx(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None
     Raises
     ------
     ExportError
-        If the network uses what ONNX does not have, or the packages are missing.
+        If ONNX lacks an operator of the network, or the packages are missing.
     """
-    need_onnx()
+    if not have_onnx():
+        raise ExportError("ONNX needs more packages; run: pip install 'napari-sr[onnx]'")
     try:
         with old_on_purpose(), torch.no_grad():
             torch.onnx.export(
@@ -79,13 +70,12 @@ def write_onnx(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None
                 dynamic_axes={"input": _INPUT, "output": _OUTPUT},
             )
     except (RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ExportError(f"cannot be written as ONNX ({reason})") from error
+        raise ExportError(f"cannot be written as ONNX ({error_line(error)})") from error
     path.write_bytes(_labelled(path.read_bytes(), facts))
 
 
 def _labelled(data: bytes, facts: Mapping[str, str]) -> bytes:
-    """Add the facts to an ONNX model, and check it against ONNX's rules."""
+    """Add metadata to an ONNX model, and check that it conforms to the standard."""
     import onnx
 
     model = onnx.load_model_from_string(data)
@@ -94,6 +84,8 @@ def _labelled(data: bytes, facts: Mapping[str, str]) -> bytes:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ExportError(f"the exported ONNX file is not valid ({error})") from error
+        raise ExportError(
+            f"the exported ONNX file is not valid ({one_line(str(error))})"
+        ) from error
     labelled: bytes = model.SerializeToString()
     return labelled

@@ -1,4 +1,4 @@
-"""Writing safetensors: the tensors of the form that is run, with all that is needed to build it again."""
+"""Export to safetensors: the tensors of the merged network, with all that is needed to rebuild it."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     path : Path
         The file.
     network : torch.nn.Module
-        Of one of our architectures.
+        Of an architecture in the register.
     facts : mapping of str to str
         Stored as metadata.
 
     Raises
     ------
     ExportError
-        If there are no tensors, or they would not be recognised when read again.
+        If the network has no tensors, or its architecture is not in the register.
     """
     state = network.state_dict()
     if not state:
         raise ExportError(f"{facts['model']} has no weights to store; use TorchScript or ONNX")
     try:
-        architecture, config = _built_as(network)
+        architecture, config = _configuration(network)
     except ModelLoadError as error:
-        raise ExportError(f"{facts['model']} is none of our architectures ({error})") from error
+        raise ExportError(f"{facts['model']} is of no known architecture ({error})") from error
     others = {
         key: value
         for key, value in facts.items()
@@ -60,8 +60,8 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     )
 
 
-def _built_as(network: nn.Module) -> tuple[Architecture, dict[str, Any]]:
-    """Architecture and keywords with which a network was built: as it knows itself, or by its tensors."""
+def _configuration(network: nn.Module) -> tuple[Architecture, dict[str, Any]]:
+    """Architecture and keywords that build a network: from its attributes, or else from its tensors."""
     for architecture in registry.all():
         if architecture.build is type(network):
             config = {

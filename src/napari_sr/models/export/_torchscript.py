@@ -1,4 +1,4 @@
-"""Writing TorchScript: the network is traced, and what was traced is saved with the model's facts."""
+"""Export to TorchScript: the network is traced, and the trace is saved with the metadata of the model."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
+from napari_sr._text import error_line
 from napari_sr.errors import ExportError
 from napari_sr.models._torchscript import METADATA, old_on_purpose
 from napari_sr.models.export._compare import photograph
@@ -43,15 +44,14 @@ def write_torchscript(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     try:
         with old_on_purpose(), torch.no_grad():
             program = torch.jit.trace(network, example(network), check_trace=False)
-            # into memory, because of a full disk PyTorch does not say that it is full
+            # into memory: PyTorch's own error for a full disk does not say so
             torch.jit.save(program, file, _extra_files={METADATA: json.dumps(dict(facts))})
     except (RuntimeError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ExportError(f"cannot be traced as TorchScript ({reason})") from error
+        raise ExportError(f"cannot be traced as TorchScript ({error_line(error)})") from error
     path.write_bytes(file.getvalue())
 
 
 def example(network: nn.Module) -> Tensor:
-    """Input with which a network is traced; nothing of its size may remain in the program."""
+    """Input with which a network is traced; its size must not remain in the program."""
     least = smallest(network)
     return photograph(max(24, least), max(32, least), cast("int", network.in_channels))
