@@ -251,7 +251,7 @@ def test_an_unknown_value_range_is_asked_for(hands, net, monkeypatch):
     def unsure(*_):
         raise ModelRangeError("cannot tell")
 
-    monkeypatch.setattr("napari_sr.models._facts.range_of", unsure)
+    monkeypatch.setattr("napari_sr.models._expected_input.range_of", unsure)
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("255", True))
     user = hands()
     user.widget.import_file(net)

@@ -123,11 +123,37 @@ def test_a_scale_that_is_not_native_is_refused(weights):
         load_model("tiny").network(2)
 
 
-@pytest.mark.parametrize("name", ["bicubik", "BICUBIC", "bi cubic"])
-def test_a_misspelt_id_gets_the_near_ones(name):
+@pytest.mark.parametrize("name", ["bicubik", "BICUBIK", "bi cubic"])
+def test_similar_ids_are_suggested_for_a_misspelled_one(name):
     with pytest.raises(ModelNotFoundError, match=r"did you mean .*bicubic") as caught:
         load_model(name)
     one_line(caught)
+
+
+@pytest.mark.parametrize("name", ["xyzzy", "7", "the best one"])
+def test_nothing_is_suggested_if_no_id_is_similar(name):
+    with pytest.raises(ModelNotFoundError, match="run: napari-sr models list") as caught:
+        load_model(name)
+    assert "did you mean" not in str(caught.value)
+    one_line(caught)
+
+
+@pytest.mark.parametrize("name", ["BICUBIC", "Bicubic", "ECBSR"])
+def test_ids_are_found_in_any_case(name):
+    assert load_model(name).id == name.lower()
+
+
+def test_a_file_takes_precedence_over_an_id_in_another_case(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "BICUBIC").write_bytes(b"a file")
+    with pytest.raises(ModelLoadError, match="not a checkpoint"):
+        load_model("BICUBIC")
+
+
+def test_british_spelling_of_keywords_is_accepted():
+    assert load_model("bicubic", colour="Y").card.color == "Y"
+    with pytest.raises(TypeError, match="flavour"):
+        load_model("bicubic", flavour="Y")
 
 
 def test_a_path_that_does_not_exist_is_not_taken_for_an_id(tmp_path):

@@ -1,4 +1,4 @@
-"""Models of the user's own, and published ones on this machine: taken in, found again, replaced, removed."""
+"""Models of the user, and published ones: imported, downloaded, found again, replaced, removed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from napari_sr.models import (
     Checkpoint,
     ModelCard,
     _catalog,
-    _own,
+    _user_models,
     add_model,
     download_model,
     import_model,
@@ -33,12 +33,13 @@ from napari_sr.models import (
     list_models,
     load_model,
     local_scales,
+    missing_checkpoints,
+    models_folder,
     remove_model,
     save_network,
-    to_download,
 )
-from napari_sr.models._catalog import CatalogError, own_models, read_catalog, user_catalog
-from napari_sr.models._toml import to_toml
+from napari_sr.models._catalog import CatalogError, read_catalog, to_toml, user_models
+from napari_sr.models._paths import user_catalog
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ def test_an_id_that_cannot_be_a_file_is_refused(checkpoint, id, models_home):
         with pytest.raises(InputError, match="small letters"):
             import_model(checkpoint(), id)
         assert stored(models_home) == []
-    assert _own._ID.fullmatch(_own._slug(id))
+    assert _user_models._ID.fullmatch(_user_models._slug(id))
 
 
 def test_a_wrong_file_is_refused(tmp_path, models_home):
@@ -168,7 +169,7 @@ def test_a_wrong_file_is_refused(tmp_path, models_home):
 def test_the_same_file_again_is_put_back(checkpoint):
     path = checkpoint()
     card = import_model(path)
-    (_catalog.models_folder() / "my-net-x2.safetensors").unlink()
+    (models_folder() / "my-net-x2.safetensors").unlink()
     with pytest.raises(ModelNotFoundError, match="models remove my-net"):
         load_model("my-net")
     assert import_model(path) == card
@@ -191,7 +192,7 @@ def test_removing_takes_entry_and_file(checkpoint, models_home):
     import_model(checkpoint("b", seed=2))
     assert remove_model("a").id == "a"
     assert stored(models_home) == ["b-x2.safetensors", "catalog.toml"]
-    assert [card.id for card in own_models()] == ["b"]
+    assert [card.id for card in user_models()] == ["b"]
     with pytest.raises(InputError, match="ships with napari-sr"):
         remove_model("bicubic")
 
@@ -199,7 +200,7 @@ def test_removing_takes_entry_and_file(checkpoint, models_home):
 def test_a_catalog_that_cannot_be_written_changes_nothing(checkpoint, models_home, monkeypatch):
     import_model(checkpoint("a", seed=1))
     before = stored(models_home)
-    monkeypatch.setattr(_own, "to_toml", lambda _: "\ud800")  # cannot be encoded
+    monkeypatch.setattr(_user_models, "to_toml", lambda _: "\ud800")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
         import_model(checkpoint("b", seed=2))
     monkeypatch.undo()
@@ -225,6 +226,22 @@ def test_a_damaged_catalog_of_the_user_takes_nothing_else_away(checkpoint, model
         import_model(checkpoint("b", seed=2))
     assert user_catalog().read_text() == "[[model"
     assert "b-x2.safetensors" not in stored(models_home)
+
+
+def test_a_damaged_card_of_the_user_leaves_out_that_model_only(checkpoint, models_home, caplog):
+    import_model(checkpoint("a", seed=1))
+    import_model(checkpoint("b", seed=2))
+    text = user_catalog().read_text()
+    user_catalog().write_text(text.replace('id = "a"', 'id = "a"\nflavor = 1'))
+    with caplog.at_level(logging.WARNING):
+        assert "a" not in ids()
+        assert "b" in ids()
+    assert caplog.text.count("unknown key flavor") == 1
+    assert load_model("b").scales == (2,)
+    # nothing is written, since the damaged card would be lost
+    with pytest.raises(CatalogError, match="unknown key flavor"):
+        import_model(checkpoint("c", seed=3))
+    assert "flavor" in user_catalog().read_text()
 
 
 def test_what_is_not_here_says_how_to_get_it(published):
@@ -261,12 +278,12 @@ def test_only_what_is_missing_is_asked_for(published, server):
 def test_a_damaged_file_is_found_and_mended(published):
     (card,) = published
     download_model("net-official")
-    path = _catalog.models_folder() / "net-official-x2.safetensors"
+    path = models_folder() / "net-official-x2.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(ModelLoadError, match="run: napari-sr models download net-official"):
         load_model("net-official").network(2)
-    assert [each.scale for each in to_download(card)] == [2]
+    assert [each.scale for each in missing_checkpoints(card)] == [2]
     download_model("net-official")
     assert path.read_bytes() == data
 
@@ -285,7 +302,7 @@ def test_a_published_file_from_elsewhere_is_recognised(published, tmp_path, mode
     (card,) = published
     assert import_model(tmp_path / "elsewhere" / "net-3.safetensors") == card
     assert local_scales(card) == (3,)
-    assert own_models() == ()
+    assert user_models() == ()
     assert remove_model("net-official") == card
     assert stored(models_home) == []
 
@@ -293,7 +310,7 @@ def test_a_published_file_from_elsewhere_is_recognised(published, tmp_path, mode
 def test_a_model_without_an_address_cannot_be_downloaded(checkpoint):
     import_model(checkpoint())
     assert download_model("my-net").id == "my-net"  # it is here
-    (_catalog.models_folder() / "my-net-x2.safetensors").unlink()
+    (models_folder() / "my-net-x2.safetensors").unlink()
     with pytest.raises(DownloadError, match="import its file again"):
         download_model("my-net")
 
@@ -305,7 +322,7 @@ def test_an_added_model_can_be_downloaded_again(checkpoint, server, models_home)
     card = add_model(url, sha.upper(), "fancy", license="MIT")
     assert (card.id, card.source, card.checkpoints[0].url) == ("fancy", url, url)
     assert stored(models_home) == ["catalog.toml", "fancy-x2.safetensors"]
-    (_catalog.models_folder() / "fancy-x2.safetensors").unlink()
+    (models_folder() / "fancy-x2.safetensors").unlink()
     download_model("fancy")
     assert load_model("fancy").network(2)
 

@@ -9,7 +9,7 @@ from torch import nn
 from napari_sr.architectures.ecbsr import PlainECBSR
 from napari_sr.errors import ModelRangeError
 from napari_sr.models import load_model
-from napari_sr.models._probe import Finding, probe_range
+from napari_sr.models._expected_input import Finding, probe_range
 
 OFFICIAL = {
     "rfdn/RFDN_AIM.pth": 255,

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from napari_sr.errors import CancelledError, DownloadError
-from napari_sr.models import _transfer
-from napari_sr.models._transfer import fetch
+from napari_sr.models import _download
+from napari_sr.models._download import fetch
 
 DATA = np.random.default_rng(0).bytes(100_000)
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -88,7 +88,7 @@ def test_what_a_bad_server_sends_is_not_kept(served, target, manner, complaint):
 
 
 def test_an_endless_file_of_unknown_size_is_given_up(served, target, monkeypatch):
-    monkeypatch.setattr(_transfer, "LARGEST", 200_000)
+    monkeypatch.setattr(_download, "LARGEST", 200_000)
     assert "more than the 200,000 bytes" in refused(served.url("endless"), target, size=None)
 
 
@@ -148,7 +148,7 @@ def test_a_full_disk_is_named(served, target, monkeypatch):
         def write(self, data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_transfer, "open", Full, raising=False)
+    monkeypatch.setattr(_download, "open", Full, raising=False)
     with pytest.raises(DownloadError, match="disk is full"):
         fetch(served.url("good"), target, SHA, len(DATA))
     assert target.read_bytes() == OLD

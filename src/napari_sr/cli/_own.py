@@ -28,11 +28,11 @@ def download(
     yes: Yes = False,
 ) -> None:
     """Download published weights; the license is shown before."""
-    from napari_sr.models import download_model, to_download
+    from napari_sr.models import download_model, missing_checkpoints
 
     for model in models:
         card = options.find_card(model)
-        missing = to_download(card, scale or ())
+        missing = missing_checkpoints(card, scale or ())
         if not missing:
             typer.echo(f"{card.id}: is on this machine already")
             continue
