@@ -51,7 +51,7 @@ def accept_british_spelling(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(function)
     def accepting(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return function(*args, **american(kwargs))  # type: ignore[arg-type]  # ParamSpec allows no change
+        return function(*args, **american(kwargs))
 
     return accepting
 

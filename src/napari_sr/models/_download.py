@@ -277,7 +277,7 @@ def _worded_errors(url: str, path: Path, meter: _Meter) -> Iterator[None]:
         raise DownloadError(f"{path}: {_disk(error)}") from error
     except ValueError as error:  # of pooch, for a wrong checksum
         raise DownloadError(
-            f"{url}: the server did not send the expected file (wrong SHA-256); nothing was kept. "
+            f"{url}: the server sent data that is not the expected file (wrong SHA-256); nothing was kept. "
             "Try again later, or from another network"
         ) from error
 

@@ -62,7 +62,7 @@ def test_a_range_that_was_found_is_said(tmp_path, shared):
     torch.save({"params": torch.load(official, weights_only=True)}, tmp_path / "x.pth")
     model = load_model(tmp_path / "x.pth")
     assert model.card.value_range == 255
-    assert "values to 255, a test picture gains" in model.card.summary
+    assert "values to 255, a test image gains" in model.card.summary
 
 
 def test_an_official_file_has_its_card(shared):

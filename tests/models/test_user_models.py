@@ -151,7 +151,7 @@ def test_an_id_that_is_taken_is_refused(checkpoint, id, models_home):
 @pytest.mark.parametrize("id", ["../evil", "A", "a b", "", "-a", "a/b", "ä"])
 def test_an_id_that_cannot_be_a_file_is_refused(checkpoint, id, models_home):
     if id:
-        with pytest.raises(InputError, match="small letters"):
+        with pytest.raises(InputError, match="lower-case letters"):
             import_model(checkpoint(), id)
         assert stored(models_home) == []
     assert _user_models._ID.fullmatch(_user_models._slug(id))
