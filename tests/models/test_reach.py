@@ -1,4 +1,4 @@
-"""How far a program sees is found without knowing what is inside."""
+"""The receptive field of a program is measured without knowledge of its layers."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def foreign(network, step=1):
 @pytest.mark.parametrize(
     "name", ["bicubic", "esr-cnn", "ecbsr", "srvgg", "span", "imdn-rtc", "lkdn", "mspn"]
 )
-def test_it_is_what_the_layers_tell(name, value_range):
+def test_measured_halo_equals_the_analytic_one(name, value_range):
     model = small_model(registry.get(name), 2)
     network = model.network(2)
     assert reach(foreign(network), value_range) == halo(network)
 
 
 @pytest.mark.parametrize("name", ["imdn", "rfdn", "safmn", "smfanet"])
-def test_attention_that_must_know_its_place_has_none(name):
+def test_position_dependent_attention_has_no_halo(name):
     assert reach(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
 
 
@@ -46,7 +46,7 @@ class Blocks(Enlarging):
         return super().forward(x) + functional.interpolate(blocks, scale_factor=8)
 
 
-def test_a_grid_is_kept_in_tiles(tmp_path):
+def test_tiles_keep_to_the_grid(tmp_path):
     """The last pixel of a block is seen by the first of the block before: 7 pixels away."""
     path = scripted(Blocks(2, 1), tmp_path / "blocks.pt")
     model = load_model(path, value_range=1, color="grey", trust_program=True)
@@ -57,7 +57,7 @@ def test_a_grid_is_kept_in_tiles(tmp_path):
     np.testing.assert_allclose(upscale(image, 2, model, tile=16), whole, atol=2e-6)
 
 
-def test_what_swallows_nan_is_measured_too():
+def test_networks_that_swallow_nan_are_measured():
     class Deaf(nn.Module):
         scale, in_channels = 1, 1
 

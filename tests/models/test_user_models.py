@@ -98,7 +98,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(texts, texts, st.floats(0, 100), st.booleans())
-def test_a_card_survives_being_written(tmp_path_factory, title, license, psnr, safe):
+def test_cards_survive_a_round_trip_through_toml(tmp_path_factory, title, license, psnr, safe):
     """Quotes, line breaks and control characters included."""
     checkpoint = Checkpoint(2, "a.pth", "0" * 64, "https://host/a", 5, scores={title: (psnr, 0.5)})
     card = ModelCard(
@@ -110,7 +110,7 @@ def test_a_card_survives_being_written(tmp_path_factory, title, license, psnr, s
     assert read_catalog(path) == (card, replace(card, id="b"))
 
 
-def test_an_imported_file_is_a_model_of_its_own(checkpoint, models_home):
+def test_an_imported_file_becomes_a_model(checkpoint, models_home):
     path = checkpoint(license="MIT")
     card = import_model(path)
     assert (card.id, card.group, card.license, card.scales) == ("my-net", "Mine", "MIT", (2,))
@@ -122,7 +122,7 @@ def test_an_imported_file_is_a_model_of_its_own(checkpoint, models_home):
     assert stored(models_home) == ["catalog.toml", "my-net-x2.safetensors"]
 
 
-def test_what_is_said_goes_on_the_card(checkpoint):
+def test_keywords_of_import_go_on_the_card(checkpoint):
     card = import_model(
         checkpoint(), "fine", title="Fine", license="CC0-1.0", value_range=255, color="grey"
     )
@@ -149,7 +149,7 @@ def test_an_id_that_is_taken_is_refused(checkpoint, id, models_home):
 
 
 @pytest.mark.parametrize("id", ["../evil", "A", "a b", "", "-a", "a/b", "ä"])
-def test_an_id_that_cannot_be_a_file_is_refused(checkpoint, id, models_home):
+def test_ids_that_cannot_be_file_names_are_refused(checkpoint, id, models_home):
     if id:
         with pytest.raises(InputError, match="lower-case letters"):
             import_model(checkpoint(), id)
@@ -166,7 +166,7 @@ def test_a_wrong_file_is_refused(tmp_path, models_home):
     assert stored(models_home) == []
 
 
-def test_the_same_file_again_is_put_back(checkpoint):
+def test_importing_a_known_file_again_restores_it(checkpoint):
     path = checkpoint()
     card = import_model(path)
     (models_folder() / "my-net-x2.safetensors").unlink()
@@ -176,7 +176,7 @@ def test_the_same_file_again_is_put_back(checkpoint):
     assert load_model("my-net").network(2)
 
 
-def test_a_replaced_model_is_loaded_anew(checkpoint):
+def test_a_replaced_model_is_loaded_again(checkpoint):
     import_model(checkpoint(seed=1), "mine")
     before = load_model("mine").network(2)
     remove_model("mine")
@@ -187,7 +187,7 @@ def test_a_replaced_model_is_loaded_anew(checkpoint):
     assert not torch.equal(next(before.parameters()), next(after.parameters()))
 
 
-def test_removing_takes_entry_and_file(checkpoint, models_home):
+def test_removing_deletes_card_and_file(checkpoint, models_home):
     import_model(checkpoint("a", seed=1))
     import_model(checkpoint("b", seed=2))
     assert remove_model("a").id == "a"
@@ -208,14 +208,14 @@ def test_a_catalog_that_cannot_be_written_changes_nothing(checkpoint, models_hom
     assert stored(models_home) == before
 
 
-def test_a_place_that_cannot_be_written_is_named(checkpoint, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_reported(checkpoint, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NAPARI_SR_HOME", str(tmp_path / "file"))
     with pytest.raises(FileWriteError, match="cannot be written"):
         import_model(checkpoint())
 
 
-def test_a_damaged_catalog_of_the_user_takes_nothing_else_away(checkpoint, models_home, caplog):
+def test_a_damaged_user_catalog_leaves_other_models_available(checkpoint, models_home, caplog):
     import_model(checkpoint("a", seed=1))
     user_catalog().write_text("[[model")
     with caplog.at_level(logging.WARNING):
@@ -244,7 +244,7 @@ def test_a_damaged_card_of_the_user_leaves_out_that_model_only(checkpoint, model
     assert "flavor" in user_catalog().read_text()
 
 
-def test_what_is_not_here_says_how_to_get_it(published):
+def test_missing_weights_suggest_the_download(published):
     (card,) = published
     assert local_scales(card) == ()
     with pytest.raises(ModelNotFoundError, match="run: napari-sr models download net-official"):
@@ -262,7 +262,7 @@ def test_a_downloaded_model_runs(published, models_home):
     assert len(stored(models_home)) == 2
 
 
-def test_only_what_is_missing_is_asked_for(published, server):
+def test_only_missing_files_are_downloaded(published, server):
     (card,) = published
     download_model("net-official", [3])
     assert local_scales(card) == (3,)
@@ -275,7 +275,7 @@ def test_only_what_is_missing_is_asked_for(published, server):
         download_model("net-official", [4])
 
 
-def test_a_damaged_file_is_found_and_mended(published):
+def test_damaged_files_are_downloaded_again(published):
     (card,) = published
     download_model("net-official")
     path = models_folder() / "net-official-x2.safetensors"
@@ -288,7 +288,7 @@ def test_a_damaged_file_is_found_and_mended(published):
     assert path.read_bytes() == data
 
 
-def test_a_failed_download_leaves_what_was_whole(published, server, models_home):
+def test_a_failed_download_keeps_intact_files(published, server, models_home):
     (card,) = published
     two, three = card.checkpoints
     published[0] = replace(card, checkpoints=(two, replace(three, url=server.url("missing"))))
@@ -297,7 +297,7 @@ def test_a_failed_download_leaves_what_was_whole(published, server, models_home)
     assert stored(models_home) == ["net-official-x2.safetensors"]
 
 
-def test_a_published_file_from_elsewhere_is_recognised(published, tmp_path, models_home):
+def test_importing_a_published_file_recognizes_it(published, tmp_path, models_home):
     """Where this machine is not online: the file comes on a stick, and is imported."""
     (card,) = published
     assert import_model(tmp_path / "elsewhere" / "net-3.safetensors") == card
@@ -336,7 +336,7 @@ def test_an_added_model_can_be_downloaded_again(checkpoint, server, models_home)
         ("good", "a.pth", None, ModelLoadError),
     ],
 )
-def test_what_cannot_be_added_leaves_nothing(server, models_home, manner, name, sha, error):
+def test_failed_additions_leave_nothing(server, models_home, manner, name, sha, error):
     server.data = json.dumps({"not": "tensors"}).encode()
     with pytest.raises(error):
         add_model(server.url(manner, name), sha or hashlib.sha256(server.data).hexdigest(), "mine")
