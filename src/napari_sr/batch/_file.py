@@ -198,7 +198,9 @@ def run_record(planned: PlannedFile) -> dict[str, Any]:
 
 def uncertainty_path(target: Path) -> Path:
     """Path of the standard deviation: beside the result, in a format that holds floating point."""
-    suffix = suffix_of(target, (*BLOCKWISE_SUFFIXES, *(f".ome{each}" for each in BLOCKWISE_SUFFIXES)))
+    suffix = suffix_of(
+        target, (*BLOCKWISE_SUFFIXES, *(f".ome{each}" for each in BLOCKWISE_SUFFIXES))
+    )
     stem = target.name[: -len(suffix)] if suffix else target.stem
     return target.with_name(f"{stem}-uncertainty{suffix or '.tif'}")
 

@@ -173,8 +173,7 @@ class ModelsWidget(DockWidget["_Running"]):
 
     def _finish(self, running: _Running) -> None:
         error, card = running.task.error, running.task.result
-        unanswered = isinstance(error, (ModelRangeError, UntrustedProgramError))
-        if running.again is not None and unanswered:
+        if isinstance(error, (ModelRangeError, UntrustedProgramError)) and running.again:
             self._retry(error, running.name, running.again)
             return
         if card is not None:
@@ -193,7 +192,9 @@ class ModelsWidget(DockWidget["_Running"]):
         """Ask for what an import needs: the agreement to run a program, or a value range that was not found."""
         self._describe()
         if isinstance(error, UntrustedProgramError):
-            question, terms = (MODELS.notes[key].format(name=name) for key in ("ask_trust", "trust"))
+            question, terms = (
+                MODELS.notes[key].format(name=name) for key in ("ask_trust", "trust")
+            )
             if _confirm(self, question, terms):
                 again(trust_program=True)
             return
