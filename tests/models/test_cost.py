@@ -1,4 +1,4 @@
-"""What networks cost: against the papers' and the challenges' figures, and against counting by hand."""
+"""Cost of networks, compared with the figures of papers and challenges, and with formulas."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def built(id_, config):
 
 
 @pytest.mark.parametrize(("id_", "config", "expected"), PUBLISHED_MACS)
-def test_macs_are_the_papers(id_, config, expected):
+def test_macs_equal_the_papers(id_, config, expected):
     network = built(id_, config)
     height, width = -(-720 // network.scale), -(-1280 // network.scale)
     # the papers' own rounding to whole 10^9 is coarser than 1 %
@@ -57,7 +57,7 @@ def test_macs_are_the_papers(id_, config, expected):
 
 
 @pytest.mark.parametrize(("id_", "config", "expected"), PUBLISHED_ACTIVATIONS)
-def test_activations_are_the_challenges(id_, config, expected):
+def test_activations_equal_the_challenges(id_, config, expected):
     assert count_cost(built(id_, config)).activations / 1e6 == pytest.approx(expected, rel=1e-3)
 
 
@@ -65,7 +65,7 @@ def test_activations_are_the_challenges(id_, config, expected):
 @given(
     k=st.sampled_from((1, 3, 5)), inp=st.integers(1, 4), out=st.integers(1, 4), n=st.integers(8, 20)
 )
-def test_single_layers_are_counted_by_hand(k, inp, out, n):
+def test_single_layers_match_the_formulas(k, inp, out, n):
     conv = nn.Conv2d(2 * inp, 2 * out, k, padding=k // 2, groups=2)
     conv.in_channels = 2 * inp
     cost = count_cost(conv, n, n + 1)
@@ -76,11 +76,21 @@ def test_single_layers_are_counted_by_hand(k, inp, out, n):
         activations=pixels * 2 * out,
         shape=(n, n + 1),
     )
-    deconv = nn.ConvTranspose2d(inp, out, 9, stride=2, padding=4)
-    assert count_cost(deconv, n, n).macs == n * n * inp * out * 81
+    # a transposed convolution multiplies once per input pixel, whatever its stride, and per group
+    deconv = nn.ConvTranspose2d(2 * inp, 2 * out, 9, stride=2, padding=4, groups=2)
+    cost = count_cost(deconv, n, n)
+    assert cost.macs == n * n * 2 * inp * out * 81
+    assert cost.activations == 2 * out * (2 * n - 1) ** 2
 
 
-def test_the_network_itself_stays_as_it_was():
+def test_linear_layers_have_macs_and_no_activations():
+    linear = nn.Linear(52, 7)
+    linear.in_channels = 3
+    cost = count_cost(linear, 48, 52)
+    assert (cost.macs, cost.activations) == (3 * 48 * 52 * 7, 0)
+
+
+def test_counting_does_not_change_the_network():
     network = built("rlfn", {"blocks": 1}).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     count_cost(network)

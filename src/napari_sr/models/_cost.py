@@ -1,6 +1,7 @@
-"""What a network costs, as the challenges on efficient super-resolution count it.
+"""Cost of a network, counted as the challenges on efficient super-resolution count it.
 
-The network is run on tensors that have a shape and no values, so that any image size costs nothing to count.
+The network is run on tensors that have a shape but no values, so that counting is as quick for a large image as for a
+small one.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = ["Cost", "count_cost"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Figures of one network at one image size."""
+    """Cost of one network at one image size."""
 
     parameters: int
-    """Numbers in the checkpoint, of the network in the form that was counted."""
+    """Number of parameters, of the network in the form that was counted."""
     macs: int
     """Multiply-accumulate operations of all convolutions and linear layers; "multi-adds" or "FLOPs" in the papers."""
     activations: int
@@ -33,58 +35,44 @@ class Cost:
 
 
 def count_cost(network: nn.Module, height: int = 256, width: int = 256) -> Cost:
-    """Count what a network does with one image.
+    """Count the operations of a network for one image.
 
     Parameters
     ----------
     network : torch.nn.Module
-        With the attribute ``in_channels``; it is not changed. Merge it first, if it trains with branches.
+        With the attribute ``in_channels``; it is not changed. Merge it first if it was trained with branches.
     height, width : int
-        Of the low-resolution image; 256 x 256 in the NTIRE challenges, while the papers' multi-adds are those of
-        an output of 1280 x 720 pixels.
+        Of the low-resolution image. The NTIRE challenges use 256 x 256; papers state the multiply-adds for an
+        output of 1280 x 720 pixels.
 
     Returns
     -------
     Cost
-        A transposed convolution counts where it reads, once per input pixel. Linear layers have MACs but, as in the
+        A transposed convolution is counted once per input pixel. Linear layers have MACs but, as in the
         challenges' tables, no activations; element-wise operations have neither.
     """
     shadow = copy.deepcopy(network).to("meta").eval()
     channels = cast("int", network.in_channels)
     image = torch.empty(1, channels, height, width, device="meta")
-    with torch.no_grad(), _Counter() as counter:
+    arithmetic = FlopCounterMode(display=False)
+    with torch.no_grad(), arithmetic, _ActivationCounter() as counter:
         shadow(image)
     parameters = sum(value.numel() for value in network.parameters())
-    return Cost(parameters, counter.macs, counter.activations, (height, width))
+    macs = arithmetic.get_total_flops() // 2  # one multiplication and one addition each
+    return Cost(parameters, macs, counter.activations, (height, width))
 
 
-class _Counter(TorchDispatchMode):
-    """Adds up the operations that are run under it."""
+class _ActivationCounter(TorchDispatchMode):
+    """Counts the elements that convolutions give: PyTorch counts arithmetic only."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch has no annotation there
-        self.macs = 0
         self.activations = 0
 
     def __torch_dispatch__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        operation = func.overloadpacket
-        if operation is torch.ops.aten.convolution:
-            self.macs += _convolution_macs(args[0], args[1], out, transposed=args[6])
+        if func.overloadpacket is torch.ops.aten.convolution:
             self.activations += out.numel()
-        elif operation in (torch.ops.aten.mm, torch.ops.aten.bmm):
-            self.macs += out.numel() * args[0].shape[-1]
-        elif operation is torch.ops.aten.addmm:
-            self.macs += out.numel() * args[1].shape[-1]
         return out
-
-
-def _convolution_macs(x: Tensor, weight: Tensor, out: Tensor, *, transposed: bool) -> int:
-    """A weight has shape (out, inp / groups, …), or (inp, out / groups, …) if transposed."""
-    return (x if transposed else out).numel() * weight[0].numel()
