@@ -16,7 +16,7 @@ from tests.architectures.families import assert_recognised
 
 SIZES = {
     "mspn": ({"channels": 48, "blocks": 4}, 350e3, 23e9),
-    "mspn-fast": ({"channels": 32, "blocks": 4}, 200e3, 12e9),
+    "mspn-fast": ({"channels": 32, "blocks": 4, "steps": 4, "narrow": 0}, 200e3, 12e9),
 }
 """Configuration, and the most parameters and multiply-adds at 256x256 pixels, of the models that are trained."""
 
