@@ -42,6 +42,16 @@ VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "mspn, large kernel": ("mspn", {**MSPN, "attention": "large"}),
     "mspn 32 x 8": ("mspn", {"channels": 32, "blocks": 8}),
     "mspn, each block twice": ("mspn", {**MSPN, "passes": 2}),
+    "without biases": ("mspn-equivariant", MSPN),
+    "without biases, 32 wide": ("mspn-equivariant", {"channels": 32, "blocks": 4}),
+    "without biases, 32 wide, no dilation": (
+        "mspn-equivariant",
+        {"channels": 32, "blocks": 4, "steps": 4, "narrow": 0},
+    ),
+    "without biases, 48 wide, no dilation": (
+        "mspn-equivariant",
+        {"channels": 48, "blocks": 1, "steps": 7, "narrow": 0},
+    ),
     "bsrn": ("bsrn", {}),
     "rfdn": ("rfdn", {}),
 }

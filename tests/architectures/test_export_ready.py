@@ -17,6 +17,7 @@ NETWORKS = {
     "rfdn": {"channels": 8, "blocks": 1},
     "bsrn": {"channels": 16, "blocks": 1},
     "bsrn-s": {"channels": 16, "blocks": 1},
+    "mspn-equivariant": {"channels": 8, "blocks": 1},
     "lkdn": {"channels": 8, "blocks": 1},
     "rlfn": {"channels": 8, "blocks": 1},
     "reprfn-plain": {"channels": 8, "blocks": 1},

@@ -1,4 +1,4 @@
-"""The program, run in this process, and small images to run it on."""
+"""Runs the program in this process, on small images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run() -> Callable[..., Result]:
-    """Call ``napari-sr`` with arguments; gives exit code, stdout and stderr."""
+    """A function that calls ``napari-sr`` with arguments; returns exit code, stdout and stderr."""
     return lambda *args: CliRunner().invoke(app, [str(arg) for arg in args])
 
 
@@ -35,11 +35,11 @@ def colors(shape: tuple[int, ...] = (20, 24, 3), seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def one_line(result: Result) -> str:
-    """The error line, which must be all that stands on stderr."""
+def one_line(result: Result, prefix: str = "error: ") -> str:
+    """The line on stderr, which must be the only one."""
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr
-    assert lines[0].startswith("error: ")
+    assert lines[0].startswith(prefix)
     return lines[0]
 
 

@@ -1,4 +1,4 @@
-"""Each bad input: one clear line, a non-zero exit, nothing changed and nothing half-written."""
+"""Each bad input gives one clear line and a non-zero exit code; nothing is changed or half-written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def refused(run: Callable[..., Result], tmp_path: Path) -> Callable[..., str]:
-    """Upscale what must not succeed; gives the error line."""
+    """A function that upscales an input that must be refused; returns the error line."""
 
     def call(source: Path, *options: str, out: str = "out", model: str | Path = "bicubic") -> str:
         before = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
@@ -51,7 +51,7 @@ def test_one_pixel_is_enough(run, tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_stays_where_it_was(run, tmp_path, value):
+def test_nan_and_infinities_stay_in_place(run, tmp_path, value):
     image = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     image[2, 5] = value
     source = write_image(tmp_path / "a.tif", image)
@@ -68,7 +68,7 @@ def test_complex_numbers(refused, tmp_path):
 
 
 @pytest.mark.parametrize("scale", ["0.5", "0", "-2", "nan", "inf", "2,nan"])
-def test_scales_that_are_none(refused, picture, scale):
+def test_impossible_scales(refused, picture, scale):
     assert "at least 1" in refused(picture, f"--scale={scale}")
 
 
@@ -80,7 +80,7 @@ def test_a_scale_that_is_no_number_is_wrong_use(run, picture, tmp_path):
 
 
 @pytest.mark.parametrize("tile", ["0", "-4", "8,8,8", "big", "1.5"])
-def test_a_tile_that_is_none_is_wrong_use(run, picture, tmp_path, tile):
+def test_an_impossible_tile_is_wrong_use(run, picture, tmp_path, tile):
     result = run("upscale", picture, "-o", tmp_path / "out", f"--tile={tile}", "-m", "bicubic")
     assert result.exit_code == 2
     assert "--tile takes auto" in result.stderr
@@ -121,7 +121,7 @@ def test_unreadable_files(refused, tmp_path, picture):
     assert "cut.png" in refused(tmp_path / "cut.png")
 
 
-def test_a_header_that_lies(refused, tmp_path, picture):
+def test_a_header_with_an_absurd_size(refused, tmp_path, picture):
     """A PNG that claims 60 000 x 60 000 x 3 pixels must not be believed."""
     coded = bytearray(picture.read_bytes())
     coded[16:24] = (60000).to_bytes(4, "big") * 2

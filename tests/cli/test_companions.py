@@ -1,13 +1,11 @@
-"""``--isotropic`` and ``--uncertainty``: stacks of cubes, and a second file."""
+"""``--isotropic`` and ``--uncertainty``: isotropic stacks, and a second file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from napari_sr.cli._file import uncertainty_path
 
 import napari_sr.inference as engine
 from napari_sr.io import SpatialImage, read_image, write_image
@@ -24,24 +22,29 @@ def confocal(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".ome.tif", ".ome.zarr"])
-def test_stacks_become_cubes_of_the_same_extent(run, confocal, tmp_path, suffix):
+def test_stacks_become_isotropic_at_the_same_place(run, confocal, tmp_path, suffix):
     target = tmp_path / f"cubes{suffix}"
     result = run("upscale", confocal, "-o", target, "-s", 1, "-m", "bicubic", "--isotropic")
     assert result.exit_code == 0, result.stderr
     cubes = read_image(target)
-    expected = engine.upscale(read_image(confocal).data, 1, "bicubic", isotropic=3.0)
+    expected = engine.upscale(
+        read_image(confocal).data, 1, "bicubic", isotropic=True, z_spacing=3.0
+    )
     np.testing.assert_array_equal(np.asarray(cubes.data), expected)
     assert cubes.scale == pytest.approx((0.5, 0.5, 0.5))
     if suffix == ".ome.zarr":
         assert cubes.translation == pytest.approx((6.5, 0, 0))
 
 
-def test_sizes_that_are_not_known_are_asked_for(run, confocal, tmp_path):
+def test_unknown_distances_of_planes_are_an_error(run, confocal, tmp_path):
     bare = tmp_path / "bare.tif"
     write_image(bare, replace(read_image(confocal), scale=(1.0,) * 3, units=("pixel",) * 3))
     result = run("upscale", bare, "-o", tmp_path / "x.tif", "-m", "bicubic", "--isotropic")
     assert result.exit_code == 1
-    assert "how far apart" in result.stderr
+    assert "the distance of planes is unknown" in result.stderr
+    given = ("-m", "bicubic", "--isotropic", "--z-spacing", "2", "-s", "1")
+    assert run("upscale", bare, "-o", tmp_path / "x.tif", *given).exit_code == 0
+    assert read_image(tmp_path / "x.tif").shape == (10, 14, 16)
 
 
 def test_flat_images_have_no_planes(run, picture, tmp_path):
@@ -59,16 +62,3 @@ def test_the_uncertainty_is_a_second_file(run, picture, tmp_path):
     found = read_image(tmp_path / "x-uncertainty.tif")
     assert found.data.dtype == np.float32
     np.testing.assert_allclose(found.data, deviation, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.png", "a-uncertainty.tif"),
-        ("a.b.tif", "a.b-uncertainty.tif"),
-        ("a.ome.tiff", "a-uncertainty.ome.tiff"),
-        ("a.ome.zarr", "a-uncertainty.ome.zarr"),
-    ],
-)
-def test_its_name_follows_the_results(name, expected):
-    assert uncertainty_path(Path("out") / name) == Path("out") / expected

@@ -48,14 +48,14 @@ def test_json_goes_into_a_file_or_to_stdout(run, originals, tmp_path):
         assert [image["image"] for image in found[0]["images"]] == ["apple", "pear"]
 
 
-def test_several_sets_are_told_apart(run, originals, tmp_path):
+def test_several_sets_are_measured_separately(run, originals, tmp_path):
     call = ("evaluate", "-m", "bicubic", "--hr", originals, "--hr", originals / "pear.png")
     found = json.loads(run(*call, "--json", "-").stdout)
     assert [len(each["images"]) for each in found] == [2, 1]
     assert [each["dataset"] for each in found] == [str(originals), str(originals / "pear.png")]
 
 
-def test_what_cannot_be_measured_is_one_line(run, originals, tmp_path):
+def test_bad_sets_are_one_line(run, originals, tmp_path):
     (tmp_path / "none").mkdir()
     call = ("evaluate", "-m", "bicubic", "--hr")
     assert "no images" in one_line(run(*call, tmp_path / "none"))
@@ -74,5 +74,5 @@ def test_json_that_cannot_be_written_leaves_nothing(run, originals, tmp_path):
         "evaluate", "-m", "bicubic", "--hr", originals, "--json", tmp_path / "no" / "a.json"
     )
     assert result.exit_code == 1
-    assert "cannot be written" in one_line(result)
+    assert "does not exist" in one_line(result)
     assert files(tmp_path) == before

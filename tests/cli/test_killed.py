@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_sr._files import remove_stale_temporaries, temporary_path
-from napari_sr.inference import _blocks
+from napari_sr.inference import _blockwise
 from napari_sr.io import OmeZarrWriter, read_image, write_image
 from napari_sr.io.zarr import _save
 from napari_sr.io.zarr._writer import _mark_name
@@ -21,25 +21,25 @@ OPTIONS = ("-m", "bicubic", "--tile", "16")
 PROGRAM = """
 import sys, time
 from napari_sr.cli import app
-from napari_sr.inference import _blocks
-from napari_sr.inference._step import Step
+from napari_sr.inference import _blockwise
+from napari_sr.inference._tile_batch import TileBatchProcessor
 from napari_sr.io.zarr import _save
 
-_blocks.BLOCK, _save.REGION_BYTES = 32, 1
-plain = Step.enlarge
-Step.enlarge = lambda *args: time.sleep(0.3) or plain(*args)
+_blockwise.BLOCK, _save.REGION_BYTES = 32, 1
+plain = TileBatchProcessor.enlarge
+TileBatchProcessor.enlarge = lambda *args: time.sleep(0.3) or plain(*args)
 app(sys.argv[1:])
 """
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(_blocks, "BLOCK", 32)
+    monkeypatch.setattr(_blockwise, "BLOCK", 32)
     monkeypatch.setattr(_save, "REGION_BYTES", 1)
 
 
 def killed(condition, *args):
-    """Call the program, slowed down, and kill it as soon as something is so."""
+    """Call the program, slowed down, and kill it as soon as a condition holds."""
     command = [sys.executable, "-c", PROGRAM, "upscale", *map(str, args), *OPTIONS]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while not condition() and process.poll() is None:
@@ -48,7 +48,7 @@ def killed(condition, *args):
     assert process.returncode == KILLED
 
 
-def test_an_ome_zarr_is_gone_on_with(run, tmp_path):
+def test_an_ome_zarr_is_resumed(run, tmp_path):
     source = write_image(tmp_path / "in.zarr", colors((200, 40)))
     target, done = tmp_path / "out.zarr", tmp_path / "out.zarr.partial" / "done"
     made = []
@@ -70,15 +70,20 @@ def test_an_ome_zarr_is_gone_on_with(run, tmp_path):
     assert run("upscale", source, "-o", tmp_path / "whole.zarr", *OPTIONS).exit_code == 0
     ours, whole = read_image(target), read_image(tmp_path / "whole.zarr")
     np.testing.assert_array_equal(ours.data, whole.data)
-    assert (ours.scale, ours.translation, ours.metadata) == (
-        whole.scale,
-        whole.translation,
-        whole.metadata,
-    )
+    assert (ours.scale, ours.translation) == (whole.scale, whole.translation)
+    record, complete = ours.metadata["napari_sr"], whole.metadata["napari_sr"]
+    # The counts of the killed run are lost, and those of the second one are no totals.
+    assert record["resumed"]
+    assert record["computed"] == [len(made), len(before) + len(made)]
+    assert complete["replaced"] == {"pixels": 0, "why": {}}
+    lost = {"replaced", "float32_repeats", "seconds"}
+    assert record.keys() - {"resumed", "computed"} == complete.keys() - lost
+    for key in ("model", "scale", "source", "sha256", "axes", "versions"):
+        assert record[key] == complete[key]
     assert {path.name for path in tmp_path.iterdir()} == {"in.zarr", "out.zarr", "whole.zarr"}
 
 
-def test_a_folder_is_gone_on_with(run, tmp_path):
+def test_a_folder_is_continued(run, tmp_path):
     for index in range(4):
         folder = tmp_path / "in" / f"sub{index % 2}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -108,7 +113,7 @@ temporary_path(path).write_bytes(b"half")
 
 
 @pytest.mark.parametrize("name", ["a.png", "a [1].tif"])
-def test_what_a_living_process_writes_is_left_alone(tmp_path, name):
+def test_temporary_files_of_running_processes_are_kept(tmp_path, name):
     path = tmp_path / name
     mine = temporary_path(path)
     mine.write_bytes(b"half")

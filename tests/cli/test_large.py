@@ -1,13 +1,13 @@
-"""Large images go by blocks, and come out as if they had not."""
+"""Large images are processed in blocks, with the same result."""
 
 from __future__ import annotations
 
-import napari_sr.cli._large as large
 import numpy as np
 import pytest
 
-from napari_sr.cli import _batch
-from napari_sr.inference import _blocks, upscale
+from napari_sr.batch import _file
+from napari_sr.cli import _upscale
+from napari_sr.inference import _blockwise, upscale
 from napari_sr.io import read_image, write_image
 from napari_sr.io.zarr import _save
 from tests.cli.conftest import colors, files
@@ -17,8 +17,8 @@ BICUBIC = ("-m", "bicubic")
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    """Blocks of some pixels instead of some thousand, each written by itself."""
-    monkeypatch.setattr(_blocks, "BLOCK", 24)
+    """Small blocks, each of which is written by itself."""
+    monkeypatch.setattr(_blockwise, "BLOCK", 24)
     monkeypatch.setattr(_save, "REGION_BYTES", 1)
 
 
@@ -52,14 +52,14 @@ def test_zarr_becomes_zarr(run, stack, tmp_path):
 def test_a_large_result_is_written_by_blocks(run, tmp_path, monkeypatch, name):
     source = write_image(tmp_path / "in.png", colors((70, 60, 3)))
     expected = upscale(read_image(source).data, 2, "bicubic")
-    monkeypatch.setattr(large, "LARGE", 0)
+    monkeypatch.setattr(_file, "LARGE", 0)
     result = run("upscale", source, "-o", tmp_path / name, "--tile", "16", *BICUBIC)
     assert result.exit_code == 0, result.stderr
     np.testing.assert_array_equal(read_image(tmp_path / name).data, expected)
 
 
-def test_what_was_interrupted_is_gone_on_with(run, stack, tmp_path, monkeypatch):
-    """Stopped after three of six blocks, the next run makes the other three only."""
+def test_an_interrupted_ome_zarr_is_resumed(run, stack, tmp_path, monkeypatch):
+    """After an interruption at the fourth of six blocks, the next run makes only those that are missing."""
     target, made = tmp_path / "out.zarr", []
 
     class Interrupting:
@@ -74,7 +74,7 @@ def test_what_was_interrupted_is_gone_on_with(run, stack, tmp_path, monkeypatch)
             if limit and done > limit:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(_batch, "progress_bar", lambda _: Interrupting())
+    monkeypatch.setattr(_upscale, "progress_bar", lambda _: Interrupting())
     limit = 3
     assert run("upscale", stack, "-o", target, *BICUBIC).exit_code == 130
     assert not target.exists()

@@ -1,4 +1,4 @@
-"""Starting the program is fast, and wrong use is told."""
+"""The program starts fast, and wrong use is an error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def python(code: str) -> str:
 
 
 def test_help_loads_nothing_heavy():
-    """This, rather than a clock, is what keeps ``--help`` under half a second on any machine."""
+    """Independently of the machine, this keeps ``--help`` below half a second."""
     code = f"""
 import sys
 from typer.testing import CliRunner

@@ -31,6 +31,7 @@ SIZES = {
     "safmn-ntire": {"blocks": 2},
     "smfanet": {"blocks": 2},
     "smfanet-plus": {"channels": 48, "blocks": 2},
+    "mspn-equivariant": {"blocks": 2},
     "srvgg": {"convolutions": 2},
     "esr-max": {"K": 7, "C": 4},
     "esr-tm": {"K": 7, "C": 16},

@@ -25,7 +25,18 @@ def foreign(network, step=1):
 
 @pytest.mark.parametrize("value_range", [1.0, 255.0])
 @pytest.mark.parametrize(
-    "name", ["bicubic", "esr-cnn", "ecbsr", "srvgg", "span", "imdn-rtc", "lkdn", "mspn"]
+    "name",
+    [
+        "bicubic",
+        "esr-cnn",
+        "ecbsr",
+        "srvgg",
+        "span",
+        "imdn-rtc",
+        "lkdn",
+        "mspn",
+        "mspn-equivariant",
+    ],
 )
 def test_measured_halo_equals_the_analytic_one(name, value_range):
     model = small_model(registry.get(name), 2)

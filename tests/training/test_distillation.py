@@ -285,3 +285,47 @@ def test_a_teacher_of_a_larger_scale_is_downscaled(workspace):
         answer = large(small)[0, 0].double().numpy()
     expected = imresize(answer, 0.5).clip(0, 1)
     np.testing.assert_allclose(data.teacher.image(0)[..., 0], expected, atol=2e-3, rtol=0)
+
+
+def teacher_pairs(workspace, name):
+    table = 'teachers = ["bicubic"]\npairs = "teacher"'
+    phase = distilled_phase(workspace, table, replace=color(name))
+    data, _ = distilled_data(phase, workspace / "run")
+    data.reduce_teacher_targets()
+    return phase, data
+
+
+@pytest.mark.parametrize("name", ["Y", "RGB", "grey"])
+def test_small_images_of_teacher_pairs_are_reductions_of_the_outputs(workspace, name):
+    _, data = teacher_pairs(workspace, name)
+    # MATLAB rounds 8-bit images after each axis, and the second kernel has negative lobes
+    white, rounding = (1, 1e-6) if name == "grey" else (255, 1.25)
+    for i in range(len(data.small)):
+        expected = imresize(data.teacher.image(i).numpy() / white, 1 / 2).clip(0, 1) * white
+        np.testing.assert_allclose(data.teacher_small.image(i), expected, atol=rounding, rtol=0)
+
+
+def test_mixed_pairs_range_from_the_teachers_to_the_true_ones(workspace):
+    _, data = teacher_pairs(workspace, "Y")
+    batch = data.draw(Stage(1, 8, 4), torch.Generator().manual_seed(0))
+    first, middle, last = (batch.mixed(share) for share in (0.0, 0.5, 1.0))
+    assert torch.equal(first.small, batch.teacher_small)
+    assert torch.equal(first.large, batch.teacher)
+    assert torch.equal(last.small, batch.small)
+    assert torch.equal(last.large, batch.large)
+    torch.testing.assert_close(middle.large, (batch.teacher + batch.large) / 2)
+    assert middle.teacher is None
+
+
+def test_a_phase_starts_with_the_teachers_pairs(workspace):
+    """The loss of the first step does not depend on the true images; that of the second does."""
+    losses = []
+    for exchanged in (False, True):
+        phase, data = teacher_pairs(workspace, "Y")
+        if exchanged:
+            data.large = data.large.with_pixels(255 - data.large.pixels)
+        trainer = Trainer(phase, data, data, CPU)
+        losses.append([trainer.step(), trainer.step()])
+    (first, second), (first_exchanged, second_exchanged) = losses
+    assert first == first_exchanged
+    assert second != second_exchanged

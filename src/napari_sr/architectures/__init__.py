@@ -28,6 +28,7 @@ MODULES = (
     "safmn",
     "smfanet",
     "srvgg",
+    "mspn_equivariant",
     "mspn",
 )
 """Modules that register architectures, in the order in which state dicts are offered to them."""

@@ -18,7 +18,7 @@ from napari_sr.architectures.registry import Architecture, register
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Bicubic", "TransposedBicubic"]
+__all__ = ["Bicubic", "TransposedBicubic", "filter_bank"]
 
 _RADIUS = 2  # four taps, which lie on either side of the centre pixel depending on the phase
 
@@ -31,7 +31,7 @@ def _cubic(x: Tensor) -> Tensor:
     return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
 
 
-def _filter_bank(scale: int) -> Tensor:
+def filter_bank(scale: int) -> Tensor:
     """Make the filters of all phases, shape (scale², 1, 5, 5), in PixelShuffle's channel order."""
     phase = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
     taps = torch.arange(-_RADIUS, _RADIUS + 1, dtype=torch.float64)
@@ -72,7 +72,7 @@ class Bicubic(nn.Module):
         super().__init__()
         self.scale = scale
         self.in_channels = 1
-        self.register_buffer("bank", _filter_bank(scale).float(), persistent=False)
+        self.register_buffer("bank", filter_bank(scale).float(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Upscale ``(N, C, H, W)`` to ``(N, C, scale·H, scale·W)``."""

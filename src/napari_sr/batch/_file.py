@@ -132,6 +132,8 @@ def plan_file(job: FileJob, options: UpscaleOptions, axes: str | None = None) ->
     InputError, DeviceError, ModelNotFoundError, ModelLoadError
         As `napari_sr.plan`.
     """
+    if active_client() is not None:  # its workers may run in another folder
+        job = FileJob(job.source.absolute(), job.target.absolute())
     image = read_image(job.source).relabeled(axes)
     messages: tuple[str, ...] = ()
     if (count := image.metadata.get("series", 1)) > 1:
@@ -169,13 +171,11 @@ def run_file(planned: PlannedFile, progress: Callable[[Progress], object] | None
     blockwise = _is_blockwise(plan, image, job.target)
     steps = upscale_image_steps(image, plan, blockwise=blockwise, blocks="rows")
     result = finish(steps, progress)
-    if blockwise and progress is not None:
-        result.log.listen(lambda: progress(result.log.progress()))
     if result.deviation is not None:
         beside = replace(job, target=uncertainty_path(job.target))
         _write(beside, result.deviation, result)
     # Last, since its existence tells a later call that all is done.
-    _write(job, result.image, result)
+    _write(job, result.image, result, progress if blockwise else None)
     result.log.fetch()
     return result.report
 
@@ -213,8 +213,13 @@ def _is_blockwise(plan: AnyPlan, image: SpatialImage, target: Path) -> bool:
     return large or image.lazy or active_client() is not None
 
 
-def _write(job: FileJob, image: Any, result: UpscaleResult) -> None:
-    """Write an image of a result, with the record of the run."""
+def _write(
+    job: FileJob,
+    image: Any,
+    result: UpscaleResult,
+    progress: Callable[[Progress], object] | None = None,
+) -> None:
+    """Write an image of a result, with the record of the run; a lazy one is computed meanwhile."""
 
     def record() -> dict[str, Any]:
         """The record, once all pixels have been computed."""
@@ -228,10 +233,18 @@ def _write(job: FileJob, image: Any, result: UpscaleResult) -> None:
             found["previous"] = earlier
         return found
 
+    def advance(done: int, total: int) -> None:
+        if progress is not None:
+            progress(replace(result.log.progress(), done=done, total=total))
+
     if job.target.suffix.lower() == ".zarr":
-        write_ome_zarr(job.target, image, metadata=record, key=_resume_key(job, result))
-    else:
-        write_image(job.target, image, record=record)
+        key = _resume_key(job, result)
+        # Regions that are written, since those of an interrupted run count, too.
+        write_ome_zarr(job.target, image, metadata=record, key=key, progress=advance)
+        return
+    if progress is not None:
+        result.log.listen(lambda: progress(result.log.progress()))
+    write_image(job.target, image, record=record)
 
 
 def _resume_key(job: FileJob, result: UpscaleResult) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The command line ``napari-sr``: one file a command; whatever is heavy is imported when a command runs."""
+"""The command line ``napari-sr``: one file for each command; libraries are imported when a command runs."""
 
 from napari_sr.cli._app import app, main
 

@@ -1,4 +1,4 @@
-"""The program: its commands and the options before them."""
+"""The program: its commands, and the options that precede them."""
 
 # No `from __future__ import annotations` where typer reads annotations: it needs them evaluated.
 from typing import Annotated
@@ -7,14 +7,14 @@ import typer
 
 from napari_sr._version import __version__
 from napari_sr.cli import _benchmark, _evaluate, _fine_tune, _info, _models, _train, _upscale
-from napari_sr.cli._edge import EdgeGroup, end_cleanly_when_terminated, tell_warnings
+from napari_sr.cli._errors import ErrorHandlingGroup, exit_on_sigterm, show_warnings_in_one_line
 
 app = typer.Typer(
     name="napari-sr",
-    cls=EdgeGroup,
+    cls=ErrorHandlingGroup,
     help="Super-resolution for scientific images and photographs: upscale files, measure and train models.",
     no_args_is_help=True,
-    # Plain text: rich boxes would break an error over four lines and start more slowly.
+    # Plain text: rich would draw a box of four lines around an error, and starts more slowly.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,7 +28,7 @@ app.command("fine-tune")(_fine_tune.fine_tune)
 app.command()(_info.info)
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"napari-sr {__version__}")
         raise typer.Exit
@@ -38,7 +38,8 @@ def _version(wanted: bool) -> None:
 def _options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass
@@ -46,6 +47,6 @@ def _options(
 
 def main() -> None:
     """Run the program with the arguments of the process."""
-    tell_warnings()
-    end_cleanly_when_terminated()
+    show_warnings_in_one_line()
+    exit_on_sigterm()
     app()

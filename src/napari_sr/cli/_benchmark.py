@@ -1,4 +1,4 @@
-"""``napari-sr benchmark``: how fast the models run on this machine."""
+"""``napari-sr benchmark``: the speed of models on this machine."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ def benchmark(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", "-m", help="Id or path, several times for several; else every one here."
+            "--model", "-m", help="Id or path; may be given several times; else all models here."
         ),
     ] = None,
     scale: Annotated[float, typer.Option("--scale", "-s", help="Output pixels per pixel.")] = 2,
@@ -20,8 +20,12 @@ def benchmark(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     size: Annotated[int, typer.Option(min=1, help="Side of the image in pixels.")] = 512,
-    grey: Annotated[bool, typer.Option("--grey", help="One channel instead of RGB.")] = False,
-    repeats: Annotated[int, typer.Option(min=1, help="Measurements; the median counts.")] = 3,
+    gray: Annotated[
+        bool, typer.Option("--gray", "--grey", help="One channel instead of RGB.")
+    ] = False,
+    repeats: Annotated[
+        int, typer.Option(min=1, help="Measurements, of which the median is shown.")
+    ] = 3,
     json: options.Json = False,
 ) -> None:
     """Measure the speed of models: seconds for a million input pixels."""
@@ -36,7 +40,7 @@ def benchmark(
                 options.load(name, None, None, trust_program),
                 scale,
                 size=size,
-                rgb=not grey,
+                rgb=not gray,
                 device=device,
                 precision=precision,
                 repeats=repeats,
@@ -47,7 +51,7 @@ def benchmark(
         print_json([speed.to_dict() for speed in found])
         return
     show_table(
-        f"x{scale:g}, {size} x {size} pixels, {'grey' if grey else 'RGB'}",
+        f"x{scale:g}, {size} x {size} pixels, {'gray' if gray else 'RGB'}",
         ["model", "device", "precision", "seconds", "seconds / megapixel"],
         [
             [s.model, s.device, s.precision, f"{s.seconds:.3f}", f"{s.seconds_per_megapixel:.2f}"]

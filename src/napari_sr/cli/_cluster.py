@@ -1,4 +1,4 @@
-"""A dask cluster for a call: one that runs already, or workers on this machine."""
+"""The dask cluster of a call: a running one, or workers on this machine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import warnings
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from napari_sr._text import error_line
 from napari_sr.errors import ClusterError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TIMEOUT = 15
-"""Seconds in which a scheduler must answer."""
+"""Seconds after which a scheduler counts as unreachable; connecting takes a few on a busy network."""
 
 
 @contextmanager
@@ -30,7 +31,7 @@ def cluster(
     workers : int or None
         Number of processes to start on this machine, which share its cores.
     say : callable
-        Told in one line where the work goes.
+        Prints a line about the cluster.
 
     Raises
     ------
@@ -44,14 +45,17 @@ def cluster(
     with ExitStack() as stack:
         if scheduler or workers:
             _distributed()
-            # Small images travel in the graph, which dask thinks worth a warning.
+            # Images in memory are sent within the graph; dask warns of that.
             stack.enter_context(warnings.catch_warnings())
             warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
         if workers:
             stack.enter_context(_local(workers))
             say(f"{workers} workers on this machine")
         elif scheduler:
-            say(_described(stack.enter_context(_connected(scheduler)), scheduler))
+            client = stack.enter_context(_connected(scheduler))
+            count = len(client.scheduler_info(n_workers=-1)["workers"])
+            waiting = f"{scheduler} has no workers yet; waiting for the first one"
+            say(f"{count} workers of {scheduler}" if count else waiting)
         yield
 
 
@@ -77,7 +81,9 @@ def _local(workers: int) -> Iterator[Any]:
             silence_logs=logging.CRITICAL,
         )
     except (OSError, RuntimeError) as error:
-        raise ClusterError(f"workers could not be started ({_reason(error)})") from error
+        raise ClusterError(
+            f"workers could not be started ({error_line(error).rstrip('.')})"
+        ) from error
     with cluster, distributed.Client(cluster) as client:
         yield client
 
@@ -87,22 +93,13 @@ def _connected(scheduler: str) -> Iterator[Any]:
     distributed = _distributed()
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        # Tried first: one that fails as the default client stays it, and what is computed later waits for it.
+        # A trial first: a client that fails to connect would remain the default one, and later work would wait for it.
         distributed.Client(scheduler, timeout=TIMEOUT, set_as_default=False).close()
         client = distributed.Client(scheduler, timeout=TIMEOUT)
     except (OSError, ValueError, ImportError) as error:
         raise ClusterError(
-            f"no dask scheduler answers at {scheduler} ({_reason(error)}); "
+            f"no dask scheduler answers at {scheduler} ({error_line(error).rstrip('.')}); "
             "start one with: dask scheduler"
         ) from error
     with client:
         yield client
-
-
-def _described(client: Any, scheduler: str) -> str:
-    count = len(client.scheduler_info(n_workers=-1)["workers"])
-    return f"{count} workers of {scheduler}" if count else f"{scheduler} waits for its first worker"
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

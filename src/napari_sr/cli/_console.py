@@ -1,15 +1,17 @@
-"""What people see: tables on stdout, progress on stderr, neither where a program reads."""
+"""Output for people and programs: tables and JSON on stdout, progress bars on stderr."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
+
+from napari_sr._files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
 PIPE_WIDTH = 160
-"""Columns where the output is no terminal, so that tables in files are not cut at 80."""
+"""Columns where the output is not a terminal: the tables of this program fit, so that none is cut in a file."""
 
 
 def console(err: bool = False) -> Console:
@@ -43,12 +45,12 @@ def console(err: bool = False) -> Console:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; columns after the first whose cells are all numbers are set flush right.
+    """Print a table; columns of numbers, except the first column, are aligned right.
 
     Parameters
     ----------
     title : str
-        Stands above.
+        Title of the table.
     columns : sequence of str
         Headings.
     rows : sequence of sequences of str
@@ -69,22 +71,6 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     console().print(table)
 
 
-def megabytes(count: int) -> str:
-    """Write a number of bytes as download pages do.
-
-    Parameters
-    ----------
-    count : int
-        Bytes.
-
-    Returns
-    -------
-    str
-        Such as ``"4.4 MB"`` or ``"13 kB"``.
-    """
-    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.0f} kB"
-
-
 def print_json(value: Any) -> None:
     """Print a value as JSON on stdout.
 
@@ -94,33 +80,6 @@ def print_json(value: Any) -> None:
         Plain values.
     """
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        Replaced if it exists.
-    text : str
-        Contents, without the last line break.
-
-    Raises
-    ------
-    FileWriteError
-        If it cannot be written; what stood there is untouched.
-    """
-    from napari_sr.errors import FileWriteError
-
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text + "\n", encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise FileWriteError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def write_json(where: str, value: Any) -> None:
@@ -141,21 +100,21 @@ def write_json(where: str, value: Any) -> None:
     if where == "-":
         print_json(value)
     else:
-        write_text(Path(where), json.dumps(value, indent=2, ensure_ascii=False))
+        write_text(Path(where), json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def progress_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
-    """Bar on stderr with the time left, from the first step on; none where stderr is no terminal.
+    """Progress bar on stderr with the time left, from the first step on; none if stderr is not a terminal.
 
     Parameters
     ----------
     title : str
-        Stands before the bar.
+        Printed before the bar.
 
     Returns
     -------
     context manager
-        Gives a callable to be told steps done and steps in all.
+        Provides a function that takes steps done and steps in all.
     """
     from rich.progress import MofNCompleteColumn
 
@@ -163,21 +122,21 @@ def progress_bar(title: str) -> AbstractContextManager[Callable[[int, int], None
 
 
 def download_bar(title: str) -> AbstractContextManager[Callable[[int, int], None]]:
-    """Bar as `progress_bar`, for bytes.
+    """Progress bar as `progress_bar`, for bytes.
 
     Parameters
     ----------
     title : str
-        Stands before the bar.
+        Printed before the bar.
 
     Returns
     -------
     context manager
-        Gives a callable to be told bytes done and bytes in all, 0 if unknown.
+        Provides a function that takes bytes done and bytes in all, 0 if unknown.
     """
     from rich.progress import DownloadColumn
 
-    return _bar(title, DownloadColumn())
+    return _bar(title, DownloadColumn(binary_units=True))
 
 
 @contextmanager
@@ -191,7 +150,7 @@ def _bar(title: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], No
         progress.TimeRemainingColumn(),
         console=console(err=True),
         transient=True,
-        # What goes to stdout stays there, though the bar is on stderr.
+        # Lines for stdout must not be written to stderr above the bar.
         redirect_stdout=False,
         disable=not sys.stderr.isatty(),
     )

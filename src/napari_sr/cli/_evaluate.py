@@ -1,4 +1,4 @@
-"""``napari-sr evaluate``: PSNR and SSIM by the protocol of the papers, bicubic beside them."""
+"""``napari-sr evaluate``: PSNR and SSIM by the protocol of the papers, with bicubic as the baseline."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,18 +17,22 @@ BASELINE = "bicubic"
 
 def evaluate(
     model: options.Models,
-    hr: Annotated[list[Path], typer.Option(help="Folder of originals; several for several sets.")],
+    hr: Annotated[
+        list[Path], typer.Option(help="Folder of originals; may be given several times.")
+    ],
     scale: Annotated[int, typer.Option("--scale", "-s", min=2, help="2, 3 or 4.")] = 2,
     lr: Annotated[
         Path | None,
-        typer.Option(help="Folder of small images, matched by name; else they are made."),
+        typer.Option(
+            help="Folder of low-resolution images, matched by name; else originals are reduced."
+        ),
     ] = None,
     value_range: options.ValueRange = None,
     color: options.Color = None,
     trust_program: options.TrustProgram = False,
     device: options.Device = "auto",
     precision: options.Precision = "float32",
-    tile: options.TileText = "auto",
+    tile: options.TileSize = "auto",
     ensemble: options.Ensemble = False,
     protocol: Annotated[
         str,
@@ -38,10 +42,10 @@ def evaluate(
         ),
     ] = "auto",
     json: Annotated[
-        str, typer.Option(metavar="FILE", help="Write every figure as JSON; - for stdout.")
+        str, typer.Option(metavar="FILE", help="Write all numbers as JSON; - for stdout.")
     ] = "",
 ) -> None:
-    """Measure models on a folder of originals: PSNR and SSIM on the luma, as the papers do."""
+    """Measure PSNR and SSIM of models on a folder of originals, on the luma, as papers do."""
     from napari_sr.evaluation import evaluate as measure
 
     size = options.parse_tile(tile)
@@ -67,9 +71,9 @@ def evaluate(
 
 
 def _show(found: Sequence["Evaluation"]) -> None:
-    """Print one set: a line an image, then a line a model."""
+    """Print one set: a line for each image, then a line for each model."""
     first = found[0]
-    # "Set5/HR" says more than "HR".
+    # "Set5/HR" rather than "HR": many sets have a folder of that name.
     folder = "/".join(Path(first.dataset).resolve().parts[-2:])
     place = f"{folder}, x{first.scale}, {first.low_resolution}"
     images = [

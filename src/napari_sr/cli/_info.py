@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from napari_sr._text import format_bytes
 from napari_sr.cli._console import print_json
 from napari_sr.cli._options import Json
 
@@ -11,6 +12,7 @@ PACKAGES = (
     "napari-sr", "napari", "torch", "numpy", "opencv-python-headless", "tifffile", "zarr", "dask",
     "imagecodecs", "onnxruntime", "spandrel",
 )  # fmt: skip
+"""Packages whose versions affect results, or what can be run."""
 
 
 def info(json: Json = False) -> None:
@@ -32,7 +34,7 @@ def info(json: Json = False) -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that matter, as installed.
+    """Versions of Python and of the packages that affect results.
 
     Returns
     -------
@@ -52,31 +54,31 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> dict[str, str]:
-    """What networks can run on here.
+    """Devices on which networks can run.
 
     Returns
     -------
     dict
-        Device to what is known of it.
+        Device to its description.
     """
     import torch
 
     found = {"cpu": _cpu()}
     for at in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(at)
-        found[f"cuda:{at}"] = f"{facts.name}, {facts.total_memory / 2**30:.1f} GiB"
+        found[f"cuda:{at}"] = f"{facts.name}, {format_bytes(facts.total_memory)}"
     if torch.backends.mps.is_available():
         found["mps"] = "Apple GPU"
     return found
 
 
 def catalog() -> dict[str, str]:
-    """Where models come from, and how many there are.
+    """Number and folders of models.
 
     Returns
     -------
     dict
-        Number of models in the catalog and on this machine; folders of the bundled weights and of all others.
+        Number of models in the catalog and on this machine; folders of the bundled weights and of the others.
     """
     from importlib.resources import files
 
@@ -91,12 +93,12 @@ def catalog() -> dict[str, str]:
 
 
 def samples() -> dict[str, str]:
-    """Real images that are there without a download.
+    """Sample images that need no download.
 
     Returns
     -------
     dict
-        Id to title; napari opens them from its menu.
+        Id to title; napari's File menu opens them.
     """
     from napari_sr.io import SAMPLES
 
@@ -120,6 +122,6 @@ def _cpu() -> str:
             f"{torch.get_num_threads()} threads",
             torch.backends.cpu.get_cpu_capability(),
             " and ".join(fast) or "no fast bfloat16",
-            f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free",
+            f"{format_bytes(memory.available)} of {format_bytes(memory.total)} free",
         ]
     )

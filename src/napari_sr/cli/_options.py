@@ -1,22 +1,21 @@
-"""Options that several commands share, and how their text is read."""
+"""Options that several commands have, and functions that parse their values.
+
+Their defaults and choices are those of `napari_sr.UpscaleOptions`, which a test compares: to read them from there would
+load PyTorch for ``--help``.
+"""
 
 from __future__ import annotations
 
-import math
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_sr.errors import InputError
-
 if TYPE_CHECKING:
     from napari_sr.models import Model as LoadedModel
-    from napari_sr.models import ModelCard
 
 Tile = int | tuple[int, int] | Literal["auto"] | None
 ColorName = Literal["Y", "RGB", "grey"]
-Factor = float | tuple[float, float]
 
 Model = Annotated[
     str,
@@ -24,18 +23,18 @@ Model = Annotated[
 ]
 Models = Annotated[
     list[str],
-    typer.Option("--model", "-m", help="Id or path of a checkpoint; several times for several."),
+    typer.Option("--model", "-m", help="Id or path of a checkpoint; may be given several times."),
 ]
 ValueRange = Annotated[
     float | None,
-    typer.Option(help="For a file of unknown origin: its values go to 1 or to 255."),
+    typer.Option(help="For a file of unknown origin: 1 or 255, the value that white has."),
 ]
 Color = Annotated[
     str | None,
     typer.Option(
         "--color",
         "--colour",
-        help="For a file of unknown origin: it was trained on Y, RGB or grey.",
+        help="For a file of unknown origin: Y, RGB or gray, what it was trained on.",
     ),
 ]
 TrustProgram = Annotated[
@@ -45,13 +44,16 @@ TrustProgram = Annotated[
         help="Run a TorchScript or ONNX file as a program; only files from people whom you trust.",
     ),
 ]
-ScaleText = Annotated[
+Scale = Annotated[
     str,
     typer.Option("--scale", "-s", help="Output pixels per input pixel: 2, 2.5, or 2,3 for Y,X."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda:0 or mps.")]
-Precision = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
-TileText = Annotated[
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda (or gpu), cuda:1, or mps.")]
+Precision = Annotated[
+    str,
+    typer.Option(help="auto, float32, bfloat16 or float16 (or fp32, bf16, fp16)."),
+]
+TileSize = Annotated[
     str,
     typer.Option("--tile", help="Pixels of the input: auto, 256, 256,384 (Y,X), or none for all."),
 ]
@@ -60,7 +62,8 @@ TileMode = Annotated[
     typer.Option(help="seamless; or exact, for networks that use statistics of the whole image."),
 ]
 Ensemble = Annotated[
-    bool, typer.Option("--ensemble", help="Mean over 8 flips and rotations: 8 times slower.")
+    bool,
+    typer.Option("--ensemble", help="Average over 8 flips and rotations; takes 8 times as long."),
 ]
 Isotropic = Annotated[
     bool,
@@ -72,7 +75,18 @@ ZSpacing = Annotated[
 ]
 Uncertainty = Annotated[
     bool,
-    typer.Option("--uncertainty", help="Write the ensemble's deviation, too: NAME-uncertainty."),
+    typer.Option(
+        "--uncertainty", help="Write the standard deviation of the ensemble, too: NAME-uncertainty."
+    ),
+]
+IntensityRange = Annotated[
+    str | None,
+    typer.Option(
+        "--intensity-range",
+        "--range",
+        metavar="LOW,HIGH",
+        help="Intensities that the network sees as black and white; else measured.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -89,7 +103,7 @@ def load(
     value_range : float or None
         1 or 255.
     color : str or None
-        Y, RGB or grey.
+        Y, RGB or gray.
     trust_program : bool
         Whether a TorchScript or ONNX file may be run.
 
@@ -101,63 +115,38 @@ def load(
     from napari_sr.models import load_model
 
     return load_model(
-        model, value_range=value_range, color=known_color(color), trust_program=trust_program
+        model, value_range=value_range, color=parse_color(color), trust_program=trust_program
     )
 
 
-def known_color(text: str | None) -> ColorName | None:
-    """Read a color, in any letter case.
+def parse_color(text: str | None) -> ColorName | None:
+    """Parse the color space of a model.
 
     Parameters
     ----------
     text : str or None
-        Y, RGB or grey.
+        Y, RGB, gray or grey, in either case.
 
     Returns
     -------
     "Y", "RGB", "grey" or None
-        None as given.
+        As on a model card; None if none was given.
 
     Raises
     ------
     typer.BadParameter
-        If it is another.
+        If it is another one.
     """
     if text is None:
         return None
     known: dict[str, ColorName] = {"y": "Y", "rgb": "RGB", "grey": "grey", "gray": "grey"}
     if text.lower() not in known:
-        raise typer.BadParameter(f"--color takes Y, RGB or grey, not {text!r}")
+        raise typer.BadParameter(f"--color takes Y, RGB or gray, not {text!r}")
     return known[text.lower()]
 
 
-def find_card(model: str) -> ModelCard:
-    """Card of a model of the catalog, whether its weights are here or not.
-
-    Parameters
-    ----------
-    model : str
-        Id.
-
-    Returns
-    -------
-    ModelCard
-        As `napari_sr.models.list_models` gives it.
-
-    Raises
-    ------
-    ModelNotFoundError
-        If there is none of that id.
-    """
-    from napari_sr.models import list_models, load_model
-
-    cards = {card.id: card for card in list_models()}
-    # A path has a card too; what is neither is told by the loader, with the nearest names.
-    return cards[model] if model in cards else load_model(model).card
-
-
-def parse_scale(text: str) -> Factor:
-    """Read a scale.
+def parse_scale(text: str) -> float | tuple[float, float]:
+    """Parse a scale.
 
     Parameters
     ----------
@@ -166,15 +155,13 @@ def parse_scale(text: str) -> Factor:
 
     Returns
     -------
-    float or tuple of two floats
-        At least 1.
+    float or tuple of float
+        For `UpscaleOptions`, which checks the range.
 
     Raises
     ------
     typer.BadParameter
-        If it is no number.
-    InputError
-        If it is below 1, infinite or not a number.
+        If it is not one or two numbers.
     """
     try:
         factors = tuple(float(part) for part in _parts(text))
@@ -182,23 +169,21 @@ def parse_scale(text: str) -> Factor:
         factors = ()
     if len(factors) not in (1, 2):
         raise typer.BadParameter(f"--scale takes a number, or two for Y,X, not {text!r}")
-    if not all(math.isfinite(factor) and factor >= 1 for factor in factors):
-        raise InputError(f"the scale must be a number of at least 1, not {text}")
     return factors[0] if len(factors) == 1 else (factors[0], factors[1])
 
 
 def parse_range(text: str | None) -> tuple[float, float] | None:
-    """Read a range of intensities.
+    """Parse a range of intensities.
 
     Parameters
     ----------
     text : str or None
-        ``"0,4095"``.
+        Such as ``"0,4095"``.
 
     Returns
     -------
     tuple of float or None
-        Lowest and highest; None as given.
+        For `UpscaleOptions`, which checks the order.
 
     Raises
     ------
@@ -210,12 +195,14 @@ def parse_range(text: str | None) -> tuple[float, float] | None:
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError:
-        raise typer.BadParameter(f"--range takes two numbers as 0,4095, not {text!r}") from None
+        raise typer.BadParameter(
+            f"--intensity-range takes two numbers as 0,4095, not {text!r}"
+        ) from None
     return low, high
 
 
 def parse_tile(text: str) -> Tile:
-    """Read a tile size.
+    """Parse a tile size.
 
     Parameters
     ----------
@@ -224,7 +211,7 @@ def parse_tile(text: str) -> Tile:
 
     Returns
     -------
-    "auto", None, int or tuple of two ints
+    "auto", None, int or tuple of int
         Pixels of the input.
 
     Raises
@@ -232,10 +219,8 @@ def parse_tile(text: str) -> Tile:
     typer.BadParameter
         If it is none of these.
     """
-    if text.lower() == "auto":
-        return "auto"
-    if text.lower() == "none":
-        return None
+    if text.lower() in ("auto", "none"):
+        return "auto" if text.lower() == "auto" else None
     parts = _parts(text)
     if len(parts) not in (1, 2) or not all(re.fullmatch("[1-9][0-9]*", part) for part in parts):
         raise typer.BadParameter(f"--tile takes auto, none, 256 or 256,384, not {text!r}")

@@ -1,4 +1,4 @@
-"""``napari-sr train``: train a model as a recipe says."""
+"""``napari-sr train``: train a model by a recipe."""
 
 from collections.abc import Callable
 from itertools import groupby
@@ -30,7 +30,9 @@ def train(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of the run; else runs/<name of the recipe>."),
+        typer.Option(
+            "--output", "--out", "-o", help="Folder of the run; else runs/<name of the recipe>."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run in the folder.")

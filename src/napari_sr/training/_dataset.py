@@ -55,6 +55,35 @@ class Batch:
     """Shape (N, C, s·p, s·p): the true images."""
     teacher: Tensor | None = None
     """Shape (N, C, s·p, s·p): what the teachers make of the small images, if there are teachers."""
+    teacher_small: Tensor | None = None
+    """Shape (N, C, p, p): reductions of ``teacher``, if pairs of the teachers' outputs are wanted."""
+
+    def mixed(self, share: float) -> Batch:
+        """Pairs that are mixtures of the true pairs and of the teachers' pairs.
+
+        Reduction is linear, so the reduction of a mixture is the mixture of the reductions.
+
+        Parameters
+        ----------
+        share : float
+            Of the true pairs, between 0 and 1.
+
+        Returns
+        -------
+        Batch
+            Without teachers' outputs.
+
+        Raises
+        ------
+        ValueError
+            If the batch has no pairs of the teachers' outputs.
+        """
+        if self.teacher is None or self.teacher_small is None:
+            raise ValueError("this batch has no pairs of the teachers' outputs")
+        return Batch(
+            torch.lerp(self.teacher_small, self.small, share),
+            torch.lerp(self.teacher, self.large, share),
+        )
 
 
 class TrainingData:
@@ -96,6 +125,7 @@ class TrainingData:
         self.small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
         self.large = PixelStore([torch.from_numpy(large) for _, large in pairs])
         self.teacher: PixelStore | None = None
+        self.teacher_small: PixelStore | None = None
 
     @property
     def margin(self) -> int:
@@ -128,9 +158,31 @@ class TrainingData:
             small, teacher = self._values(self.small.patches(corners, side)), self.teacher
             if teacher is None:
                 return Batch(small, large)
-            return Batch(small, large, self._values(teacher.patches(corners, side, self.scale)))
+            reduced = self.teacher_small
+            return Batch(
+                small,
+                large,
+                self._values(teacher.patches(corners, side, self.scale)),
+                None if reduced is None else self._values(reduced.patches(corners, side)),
+            )
         small, large = self.degradation(large, generator)
         return Batch(_without_margin(small, margin), _without_margin(large, margin * self.scale))
+
+    def reduce_teacher_targets(self) -> None:
+        """Make the small images that belong to the teachers' outputs.
+
+        Raises
+        ------
+        ValueError
+            If there are no teachers' outputs.
+        """
+        if self.teacher is None:
+            raise ValueError("there are no teachers' outputs to reduce")
+        images = [self.teacher.image(i).numpy() for i in range(len(self.teacher))]
+        if self.color == "grey":
+            images = [image[..., 0] for image in images]
+        pairs = _map(partial(_downscale_pair, scale=self.scale, color=self.color), images)
+        self.teacher_small = PixelStore([torch.from_numpy(small) for small, _ in pairs])
 
     def to(self, device: torch.device) -> None:
         """Move the pixels to a GPU, as far as they fit, so that drawing a batch takes no time.
@@ -140,7 +192,7 @@ class TrainingData:
         if device.type != "cuda" or self.degradation is not None:
             return
         with contextlib.suppress(torch.OutOfMemoryError):
-            for name in ("small", "large", "teacher"):
+            for name in ("small", "large", "teacher", "teacher_small"):
                 store: PixelStore | None = getattr(self, name)
                 if store is not None:
                     setattr(self, name, store.with_pixels(store.pixels.to(device)))

@@ -191,6 +191,8 @@ def _phase_steps(
     data, held_out = load_data(phase)
     if phase.distillation.active:
         yield from add_teacher_targets(phase, data, place, str(device))
+        if phase.distillation.pairs == "teacher":
+            data.reduce_teacher_targets()
     data.to(device)
     trainer = Trainer(phase, data, held_out, device)
     if run.state.exists():

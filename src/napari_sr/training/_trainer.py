@@ -128,6 +128,8 @@ class Trainer:
 
     def _backward(self, bfloat16: bool) -> Tensor:
         batch = self.data.draw(self.phase.stage_at(self.iteration), self.generator)
+        if batch.teacher_small is not None:
+            batch = batch.mixed(self.iteration / self.phase.iterations)
         small = batch.small.to(self.device, memory_format=torch.channels_last)
         with training_convolutions(self.device):
             with autocast(self.device, bfloat16):

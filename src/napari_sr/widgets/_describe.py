@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike
 
-    from napari_sr.inference import IsotropicPlan, Plan
+    from napari_sr.inference import AnyPlan
     from napari_sr.models import ModelCard
 
 __all__ = [
@@ -66,7 +66,7 @@ def describe_result(before: Sequence[int], after: Sequence[int], dtype: DTypeLik
     return f"{_shape(before)} → {_shape(after)}, {_unbroken(kind.name)}, {size}"
 
 
-def describe_plan(plan: Plan | IsotropicPlan, *, lazy: bool = False) -> str:
+def describe_plan(plan: AnyPlan, *, lazy: bool = False) -> str:
     """A plan in two lines.
 
     Parameters
@@ -137,7 +137,7 @@ def _shape(shape: Iterable[int]) -> str:
     return " × ".join(str(size) for size in shape)
 
 
-def _tiles(plan: Plan | IsotropicPlan) -> str:
+def _tiles(plan: AnyPlan) -> str:
     main = next((part for part in plan.parts if part.native_scales), None)
     if main is None:
         return "nothing to enlarge"

@@ -173,9 +173,7 @@ class ModelsWidget(DockWidget["_Running"]):
 
     def _finish(self, running: _Running) -> None:
         error, card = running.task.error, running.task.result
-        if running.again is not None and isinstance(
-            error, (ModelRangeError, UntrustedProgramError)
-        ):
+        if isinstance(error, (ModelRangeError, UntrustedProgramError)) and running.again:
             self._retry(error, running.name, running.again)
             return
         if card is not None:

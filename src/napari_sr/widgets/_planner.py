@@ -18,7 +18,7 @@ from napari_sr.widgets._texts import UPSCALE
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_sr.inference import IsotropicPlan, Plan
+    from napari_sr.inference import AnyPlan
     from napari_sr.layers import LayerSnapshot
     from napari_sr.widgets._form import UpscaleForm
 
@@ -43,7 +43,7 @@ class Planner(QObject):
     def __init__(self, form: UpscaleForm) -> None:
         super().__init__(form)
         self._form = form
-        self.plan: Plan | IsotropicPlan | None = None
+        self.plan: AnyPlan | None = None
         """What a click on Upscale will execute; None while it is being made."""
         self._job: Job | None = None
         self._lazy = False
@@ -104,7 +104,7 @@ class Planner(QObject):
 
 def _plan_steps(
     source: LayerSnapshot, options: dict[str, Any], lazy: bool
-) -> Generator[list[str], None, Plan | IsotropicPlan]:
+) -> Generator[list[str], None, AnyPlan]:
     """Find the devices, then plan; runs in the other thread, where PyTorch is imported."""
     from napari_sr.inference import UpscaleOptions, available_devices
 

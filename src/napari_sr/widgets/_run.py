@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.components import LayerList
     from napari.layers import Image, Layer
 
-    from napari_sr.inference import IsotropicPlan, Plan, Progress
+    from napari_sr.inference import AnyPlan, Progress
     from napari_sr.layers import LayerSnapshot
 
 __all__ = ["UpscaleRun", "insert_result"]
@@ -61,7 +61,7 @@ class UpscaleRun:
         active: Layer | None,
         source: LayerSnapshot,
         options: dict[str, Any],
-        plan: Plan | IsotropicPlan | None = None,
+        plan: AnyPlan | None = None,
         **execution: Any,
     ) -> None:
         self.layer = layer
@@ -176,7 +176,7 @@ def insert_result(layers: LayerList, run: UpscaleRun) -> Image:
 def _run_steps(
     source: LayerSnapshot,
     options: dict[str, Any],
-    plan: Plan | IsotropicPlan | None,
+    plan: AnyPlan | None,
     execution: dict[str, Any],
     stopped: Callable[[], bool],
 ) -> Generator[Progress, None, tuple[Image, ...]]:

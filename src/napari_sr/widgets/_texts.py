@@ -168,9 +168,9 @@ MODELS = Texts(
         "ask_download": "Download {name}?",
         "ask_remove": "Delete the files of {name}?",
         "ask_trust": "Do you trust the author of {name} and want to import it?",
-        "trust": "{name} contains a program (TorchScript or ONNX), not only weights of a network. If you import it, "
-        "this program will run on your computer whenever the model is used. Its operations are checked and limited, "
-        "but no check is perfect: only open files from people you trust.",
+        "trust": "{name} contains a program (TorchScript or ONNX), not only the weights of a network. If you import "
+        "it, this program will run on your computer whenever the model is used. Its operations are checked and "
+        "limited, but no check is perfect: only open files from people you trust.",
     },
     shortcuts={},
 )

@@ -7,12 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from napari_sr.cli._jobs import plan_jobs, suffix_of
 
+from napari_sr.batch import find_jobs
+from napari_sr.batch._jobs import suffix_of
 from napari_sr.errors import InputError
-
-READABLE = (".png", ".tif", ".ome.tif", ".jp2", ".zarr")
-WRITABLE = (".png", ".tif", ".ome.tif", ".zarr")
 
 
 @pytest.fixture
@@ -26,7 +24,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pairs(*inputs: str, out: str = "out") -> dict[str, str]:
-    jobs = plan_jobs(inputs, out, readable=READABLE, writable=WRITABLE)
+    jobs = find_jobs(inputs, out)
     return {job.source.as_posix(): job.target.as_posix() for job in jobs}
 
 
@@ -41,7 +39,7 @@ def test_a_folder_is_searched_and_its_names_are_kept(tree):
     }
 
 
-def test_a_pattern_keeps_what_stands_below_its_fixed_part(tree):
+def test_a_pattern_keeps_the_folders_below_its_fixed_part(tree):
     assert pairs("in/**/*.png") == {
         "in/a.png": "out/a.png",
         "in/sub/deep/a.png": "out/sub/deep/a.png",
@@ -75,7 +73,7 @@ def test_results_among_the_images_are_not_upscaled_again(tree):
     assert pairs("in/out/a.png", out="in") == {"in/out/a.png": "in/a.png"}
 
 
-def test_a_file_that_is_missing_is_left_to_fail_by_itself(tree):
+def test_a_missing_file_becomes_a_job_that_will_fail(tree):
     assert pairs("in/a.png", "gone.png") == {"in/a.png": "out/a.png", "gone.png": "out/gone.png"}
 
 
@@ -96,12 +94,12 @@ def test_an_existing_name_with_brackets_is_no_pattern(tree):
         (["in"], "in/notes.txt", "is a file; several images need a folder"),
     ],
 )
-def test_what_would_harm_is_refused_before_anything_runs(tree, inputs, out, message):
+def test_harmful_outputs_are_refused_before_anything_runs(tree, inputs, out, message):
     with pytest.raises(InputError) as raised:
         pairs(*inputs, out=out)
     assert re.search(message, str(raised.value).replace(os.sep, "/"))
 
 
-def test_the_longest_suffix_counts():
-    assert suffix_of(Path("x.OME.TIF"), READABLE) == ".ome.tif"
-    assert suffix_of(Path("x.txt"), READABLE) == ""
+def test_the_longest_suffix_is_found():
+    assert suffix_of(Path("x.OME.TIF"), (".tif", ".ome.tif", ".zarr")) == ".ome.tif"
+    assert suffix_of(Path("x.txt"), (".tif", ".ome.tif")) == ""

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is one line and an exit code."""
+"""Every error becomes one line and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from napari_sr.cli._edge import EdgeGroup, tell_warnings
+from napari_sr.cli._errors import ErrorHandlingGroup, show_warnings_in_one_line
 from napari_sr.errors import CancelledError, InputError
 from napari_sr.io import write_image
 from tests.cli.conftest import files, one_line
@@ -29,8 +29,8 @@ FAULTS = {
 
 @pytest.fixture
 def faulty() -> typer.Typer:
-    """A program whose command raises the error of its argument."""
-    app = typer.Typer(cls=EdgeGroup, rich_markup_mode=None)
+    """A program whose command raises the error that its argument names."""
+    app = typer.Typer(cls=ErrorHandlingGroup, rich_markup_mode=None)
 
     @app.callback()
     def options(debug: bool = False) -> None:
@@ -64,7 +64,7 @@ def test_an_error_is_one_line(faulty, name, code, line):
     assert result.stdout == ""
 
 
-def test_debug_lets_the_error_through(faulty):
+def test_debug_raises_the_error(faulty):
     result = CliRunner().invoke(faulty, ["--debug", "fail", "unforeseen"])
     assert result.exception is FAULTS["unforeseen"]
 
@@ -72,7 +72,7 @@ def test_debug_lets_the_error_through(faulty):
 def test_warnings_are_one_line(capsys, monkeypatch):
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
     monkeypatch.setattr("logging.Logger.addHandler", lambda *_: None)
-    tell_warnings()
+    show_warnings_in_one_line()
     warnings.showwarning("two\nlines", UserWarning, "file.py", 1)
     assert capsys.readouterr().err == "warning: two lines\n"
 

@@ -1,4 +1,4 @@
-"""``napari-sr models download|import|add|remove``: licenses told, files whole or not there."""
+"""``napari-sr models download|import|add|remove``: licenses are shown; files are complete or absent."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_download_tells_the_license_and_runs(run, publish, models_home):
+def test_a_download_shows_the_license_and_can_be_used(run, publish, models_home):
     publish("MIT")
     result = run("models", "download", "net-official")
     assert result.exit_code == 0, result.stderr
@@ -97,7 +97,7 @@ def test_a_bad_download_is_one_line_and_leaves_nothing(run, publish, models_home
     assert files(models_home) == set()
 
 
-def test_a_file_is_taken_in_used_and_removed(run, checkpoint, models_home):
+def test_a_file_is_imported_used_and_removed(run, checkpoint, models_home):
     result = run("models", "import", checkpoint, "--id", "mine", "--license", "MIT")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith("mine: x2 in the catalog; ")
@@ -105,7 +105,7 @@ def test_a_file_is_taken_in_used_and_removed(run, checkpoint, models_home):
     checkpoint.unlink()
     assert load_model("mine").network(2).scale == 2
     assert "mine" in run("models", "info", "mine").stdout
-    assert run("models", "remove", "mine").stdout == "mine: out of the catalog\n"
+    assert run("models", "remove", "mine").stdout == "mine: removed from the catalog\n"
     assert "mine" in one_line(run("models", "info", "mine"))
 
 
