@@ -22,7 +22,7 @@ from napari_sr.models._torchscript import old_on_purpose
 from napari_sr.models.export import FORMATS, export_model
 from tests.models.exporting import model_of, small_model
 
-ARCHITECTURES = registry.all()
+ARCHITECTURES = registry.architectures()
 CLOSE = 1e-5
 """Of the output's largest value."""
 

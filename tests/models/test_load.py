@@ -22,9 +22,8 @@ from napari_sr.models import (
     Checkpoint,
     ModelCard,
     _catalog,
-    _facts,
-    _home,
     _load,
+    _paths,
     load_model,
     save_network,
 )
@@ -61,9 +60,9 @@ sha256 = "{sha256(path)}"
         encoding="utf-8",
     )
     cards = list(_catalog.read_catalog(tmp_path / "catalog.toml"))
-    monkeypatch.setattr(_home, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(_paths, "WEIGHTS", tmp_path)
     monkeypatch.setattr(_load, "_LOADED", {})
-    for module in (_load, _facts):
+    for module in (_load, _catalog):
         monkeypatch.setattr(module, "list_models", lambda: cards)
     return tmp_path
 
@@ -238,7 +237,7 @@ def test_files_with_metadata_need_no_probing(tmp_path):
     card = load_model(str(path)).card
     assert (card.id, card.group, card.value_range, card.color) == ("mine", "Mine", 255, "grey")
     assert card.training_data == "beads"
-    assert "as the file says" in card.summary
+    assert "as the file states" in card.summary
 
 
 def test_training_branches_are_merged(tmp_path):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_sr.architectures.likeness import gain
+from napari_sr.architectures.self_test import psnr_gain
 from napari_sr.errors import ModelRangeError
 from napari_sr.models._card import COLORS, Color
 
@@ -73,7 +73,7 @@ def probe_range(network: nn.Module) -> Finding:
     Finding
         Gain over interpolation at each of `RANGES`.
     """
-    one, byte = (gain(network, value_range) for value_range in RANGES)
+    one, byte = (psnr_gain(network, value_range) for value_range in RANGES)
     return Finding((one, byte))
 
 
