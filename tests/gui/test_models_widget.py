@@ -134,7 +134,7 @@ def test_the_selected_model_is_described(hands):
     user.widget.list.choose("imdn-official")
     text = user.widget.facts.text()
     assert "none stated" in text
-    assert "nobody was given the right" in text
+    assert "gives no permission" in text
     assert "https://doi.org" in text
     assert user.enabled() == {"download", "import", "paper"}
     user.widget.list.choose("bicubic")
