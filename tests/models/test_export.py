@@ -18,7 +18,7 @@ from napari_sr import upscale
 from napari_sr.architectures import registry
 from napari_sr.errors import ExportError, FileWriteError, InputError, NapariSRError
 from napari_sr.models import load_model
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export import FORMATS, export_model
 from tests.models.exporting import model_of, small_model
 
@@ -53,7 +53,7 @@ class TestEveryArchitecture:
     def test_torchscript_runs_in_bare_torch_at_any_size(self, at, architecture, tmp_path):
         model = small_model(architecture, 2 + at % 3)
         done = export_model(model, tmp_path / "network.pt")
-        with old_on_purpose():
+        with silence_torchscript_warnings():
             program = torch.jit.load(str(done.path))
         network = model.network(done.scale)
         with torch.inference_mode():

@@ -15,7 +15,7 @@ from bioimageio.spec import load_description
 from bioimageio.spec.model.v0_5 import ModelDescr
 
 from napari_sr.architectures import registry
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export import export_model
 from tests.models.exporting import model_of, small_model
 
@@ -48,7 +48,7 @@ def prepared(image, steps):
 
 
 def run_torchscript(path, x):
-    with old_on_purpose(), torch.inference_mode():
+    with silence_torchscript_warnings(), torch.inference_mode():
         return torch.jit.load(str(path))(torch.from_numpy(x)).numpy()
 
 

@@ -194,7 +194,7 @@ def test_networks_that_do_not_enlarge_are_refused(double, file, facts, message):
 def test_a_network_that_spandrel_cannot_build_is_refused(double, tmp_path):
     double()
     torch.save({"their_layer.weight": torch.zeros(3, 3, 1, 1)}, tmp_path / "half.pth")
-    with pytest.raises(ModelLoadError, match=r"half\.pth: spandrel recognises it, but") as caught:
+    with pytest.raises(ModelLoadError, match=r"half\.pth: spandrel recognizes it, but") as caught:
         load_model(tmp_path / "half.pth")
     assert "\n" not in str(caught.value)
 

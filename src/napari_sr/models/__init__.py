@@ -14,7 +14,7 @@ from napari_sr.models._paths import is_bundled, is_local, local_scales, models_f
 if TYPE_CHECKING:
     from napari_sr.models._cost import Cost, count_cost
     from napari_sr.models._download import download_model, missing_checkpoints
-    from napari_sr.models._foreign import Tiling
+    from napari_sr.models._external import ExternalNetwork, Tiling
     from napari_sr.models._load import load_model
     from napari_sr.models._model import Model, ready
     from napari_sr.models._save import save_network
@@ -24,6 +24,7 @@ __all__ = [
     "GROUPS",
     "Checkpoint",
     "Cost",
+    "ExternalNetwork",
     "Model",
     "ModelCard",
     "Tiling",
@@ -49,8 +50,9 @@ __all__ = [
 
 _MODULES = {
     "Cost": "_cost",
+    "ExternalNetwork": "_external",
     "Model": "_model",
-    "Tiling": "_foreign",
+    "Tiling": "_external",
     "add_model": "_user_models",
     "check_new_id": "_user_models",
     "count_cost": "_cost",

@@ -23,7 +23,7 @@ from napari_sr.models import _expected_input, _files
 from napari_sr.models._assemble import Assembled, assemble
 from napari_sr.models._card import PROGRAMS, Checkpoint, Color, ModelCard, accept_british_spelling
 from napari_sr.models._catalog import find_by_sha256, find_card, list_models
-from napari_sr.models._foreign import read_foreign
+from napari_sr.models._external import read_program
 from napari_sr.models._model import Model, ready
 from napari_sr.models._paths import is_bundled, local_scales, path_of
 from napari_sr.models._torchscript import read_tensors
@@ -146,7 +146,7 @@ def _with(model: Model, value_range: float | None, color: Color | None) -> Model
 
 def _from_card(card: ModelCard) -> Model:
     return Model(
-        card, lambda scale: _open(card, card.checkpoint(scale)), again=(_of_catalog, (card,))
+        card, lambda scale: _open(card, card.checkpoint(scale)), rebuild=(_of_catalog, (card,))
     )
 
 
@@ -222,19 +222,19 @@ def _trusted(card: ModelCard | None, digest: str) -> bool:
 
 
 def _of_file(path: Path, card: ModelCard, network: nn.Module) -> Model:
-    return Model(card, lambda _: network, again=(_of_file_again, (path.resolve(), card)))
+    return Model(card, lambda _: network, rebuild=(_rebuild_from_file, (path.resolve(), card)))
 
 
-def _of_file_again(path: Path, card: ModelCard) -> Model:
+def _rebuild_from_file(path: Path, card: ModelCard) -> Model:
     """Model of a checkpoint file that another process has opened already."""
     (checkpoint,) = card.checkpoints
     with _LOCK:
-        network = _opened_again(path, checkpoint.sha256, checkpoint.trusted_program)
+        network = _open_for_rebuild(path, checkpoint.sha256, checkpoint.trusted_program)
         return _of_file(path, card, network)
 
 
 @lru_cache(maxsize=_KEPT)
-def _opened_again(path: Path, expected: str, trusted: bool) -> nn.Module:
+def _open_for_rebuild(path: Path, expected: str, trusted: bool) -> nn.Module:
     if not path.is_file():
         raise ModelNotFoundError(f"{path}: no such file on {gethostname()}")
     if sha256(path) != expected:
@@ -250,7 +250,7 @@ def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]
         if kind not in PROGRAMS:
             contents = _files.read(path)
             return contents.metadata, _assembled(contents, path.name)
-        return read_foreign(path, kind) if trusted else _without_program(path, kind)
+        return read_program(path, kind) if trusted else _without_program(path, kind)
     except NapariSRError:
         raise
     except Exception as error:

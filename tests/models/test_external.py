@@ -19,7 +19,7 @@ from napari_sr.architectures import registry
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
 from napari_sr.models import load_model
 from napari_sr.models._files import kind_of
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export import export_model
 from tests.models.exporting import small_model
 
@@ -45,7 +45,7 @@ class Enlarging(nn.Module):
 
 def scripted(network, path):
     channels = network.mix.in_channels if hasattr(network, "mix") else 3
-    with old_on_purpose():
+    with silence_torchscript_warnings():
         torch.jit.save(torch.jit.trace(network, torch.rand(1, channels, 32, 32)), str(path))
     return path
 
@@ -148,7 +148,7 @@ class Writer(nn.Module):
 
 def test_a_program_that_could_write_files_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with old_on_purpose():
+    with silence_torchscript_warnings():
         torch.jit.save(torch.jit.script(Writer()), "writer.pt")
     with pytest.raises(ModelLoadError, match=r"uses operator 'torch\.save', which is not allowed"):
         run_program("writer.pt")

@@ -12,15 +12,14 @@ from napari_sr import upscale
 from napari_sr.architectures import registry
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.models import load_model
-from napari_sr.models._foreign import ForeignNetwork
-from napari_sr.models._reach import reach
+from napari_sr.models._external import ExternalNetwork, probe_receptive_field
 from tests.models.exporting import small_model
 from tests.models.test_foreign import Enlarging, scripted
 
 
 def foreign(network, step=1):
     """A network as if nothing were known of it."""
-    return ForeignNetwork(network, network.scale, network.in_channels, step)
+    return ExternalNetwork(network, network.scale, network.in_channels, step)
 
 
 @pytest.mark.parametrize("value_range", [1.0, 255.0])
@@ -41,12 +40,14 @@ def foreign(network, step=1):
 def test_measured_halo_equals_the_analytic_one(name, value_range):
     model = small_model(registry.get(name), 2)
     network = model.network(2)
-    assert reach(foreign(network), value_range) == halo(network)
+    assert probe_receptive_field(foreign(network), value_range) == halo(network)
 
 
 @pytest.mark.parametrize("name", ["imdn", "rfdn", "safmn", "smfanet"])
 def test_position_dependent_attention_has_no_halo(name):
-    assert reach(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
+    assert (
+        probe_receptive_field(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
+    )
 
 
 class Blocks(Enlarging):
@@ -76,4 +77,4 @@ def test_networks_that_swallow_nan_are_measured():
             blurred = functional.avg_pool2d(x, 5, stride=1, padding=2)
             return torch.where(blurred.isnan(), 0.0, blurred)
 
-    assert reach(foreign(Deaf()), 1.0) == 2
+    assert probe_receptive_field(foreign(Deaf()), 1.0) == 2
