@@ -24,7 +24,7 @@ from napari_sr.models._torchscript import (
 from napari_sr.models.export import export_model
 from tests.models import hostile
 from tests.models.exporting import small_model
-from tests.models.test_foreign import graph
+from tests.models.test_external import graph
 
 SUFFIXES = [".pt", ".ts", ".pth", ".ckpt", ".bin", ".model", ".onnx", ".safetensors", ".PT"]
 

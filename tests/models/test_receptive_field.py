@@ -14,7 +14,7 @@ from napari_sr.architectures.receptive_field import halo
 from napari_sr.models import load_model
 from napari_sr.models._external import ExternalNetwork, probe_receptive_field
 from tests.models.exporting import small_model
-from tests.models.test_foreign import Enlarging, scripted
+from tests.models.test_external import Enlarging, scripted
 
 
 def foreign(network, step=1):
