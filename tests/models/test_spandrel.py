@@ -181,7 +181,7 @@ def test_precisions_are_limited_to_the_supported_ones(double, file):
     [
         ({"purpose": "Inpainting"}, "does not take an image alone"),
         ({"scale": 1}, "does not enlarge"),
-        ({"output_channels": 4}, "makes 4 channels out of 3"),
+        ({"output_channels": 4}, "maps 3 channels to 4"),
     ],
 )
 def test_networks_that_do_not_enlarge_are_refused(double, file, facts, message):
@@ -215,7 +215,7 @@ def test_missing_spandrel_is_reported(file, monkeypatch):
 def test_a_torchvision_that_does_not_fit_torch_is_reported(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "spandrel", None)  # importing it fails
     monkeypatch.setattr("napari_sr.models._spandrel.find_spec", lambda _: True)
-    with pytest.raises(ModelLoadError, match="torchvision must be of releases that belong"):
+    with pytest.raises(ModelLoadError, match="torchvision must be of matching releases"):
         load_model(file)
 
 

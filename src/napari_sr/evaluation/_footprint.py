@@ -1,4 +1,4 @@
-"""Footprint: what one image costs a network, counted and measured as the challenges on efficient networks do it."""
+"""Footprint of a network for one image, counted and measured as in the challenges on efficient super-resolution."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Footprint:
     shape: tuple[int, int]
     """Height and width of the small image in pixels."""
     parameters: int | None
-    """Numbers in the checkpoint, of the merged form; None for a TorchScript or ONNX file, which cannot be counted."""
+    """Number of parameters of the merged network; None for a program, which cannot be counted."""
     macs: int | None
     """Multiply-accumulate operations ("FLOPs" in the challenges' tables)."""
     activations: int | None
     """Elements in the outputs of all convolutions."""
     memory: int | None
-    """Most bytes of weights and tensors at one time; None where that cannot be seen."""
+    """Most bytes of weights and tensors at one time; None if that cannot be observed."""
     seconds: float
     """Of the quickest run in float32."""
     device: str
@@ -120,7 +120,7 @@ def _peak(network: nn.Module, image: Tensor) -> int | None:
         with PeakTracker() as tracker:
             network(image)
     if isinstance(network, ExternalNetwork):
-        return None  # its tensors are made out of sight
+        return None  # a program allocates its tensors where they cannot be observed
     held = (image, *network.parameters(), *network.buffers())
     return int(tracker.peak) + sum(each.nbytes for each in held)
 
