@@ -140,8 +140,8 @@ class DistillationRecipe:
     weight: Share = 0.5
     """Weight of the loss against the teachers' outputs; the loss against the true images weighs ``1 - weight``."""
     pairs: Literal["true", "teacher"] = "true"
-    """What the network learns to enlarge. ``teacher``: at first reductions of the teachers' outputs, which are easier to
-    invert; the share of the true pairs grows linearly from 0 to 1 over the phase, and ``weight`` has no effect (ECO;
+    """What the network learns to enlarge. ``teacher``: at first reductions of the teachers' outputs, which are easier
+    to invert; the share of the true pairs grows linearly from 0 to 1 over the phase, and ``weight`` has no effect (ECO;
     M. Lee, J.-P. Heo, Noise-free optimization in early training steps for image super-resolution, AAAI 2024)."""
     ensemble: bool = False
     """Average each teacher over the eight flips and rotations: better images in eight times the time."""
