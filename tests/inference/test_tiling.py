@@ -12,12 +12,22 @@ from napari_sr.models import load_model
 
 from .conftest import Plain, make_model
 
+
+def equivariant():
+    """A small equivariant MSPN that adds little to its skip, so no output is replaced."""
+    torch.manual_seed(0)
+    network = registry.get("mspn-equivariant").build(scale=2, channels=8, blocks=1)
+    network.upsampler[0].weight.data *= 0.1
+    return make_model({2: network}, color="RGB")
+
+
 MODELS = {
     "plain": make_model({2: Plain(2), 3: Plain(3, kernels=(5, 3))}),
     "dilated": make_model({2: Plain(2, kernels=(3, 3, 3), dilation=2)}),
     "rgb": make_model({4: Plain(4, channels=3)}, color="RGB"),
     "luma": make_model({2: Plain(2, kernels=(7,))}, color="Y", value_range=255.0),
     "bicubic": load_model("bicubic"),
+    "equivariant": equivariant(),
 }
 
 
