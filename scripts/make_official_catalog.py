@@ -23,8 +23,7 @@ from typing import Any
 from napari_sr.architectures import registry
 from napari_sr.evaluation import evaluate
 from napari_sr.models import Checkpoint, ModelCard, load_model
-from napari_sr.models._catalog import read_catalog
-from napari_sr.models._toml import to_toml
+from napari_sr.models._catalog import read_catalog, to_toml
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOG = ROOT / "src/napari_sr/models/official.toml"

@@ -10,7 +10,7 @@ from napari_sr.errors import ModelLoadError
 
 
 def test_every_architecture_is_cited():
-    known = registry.all()
+    known = registry.architectures()
     assert len({each.id for each in known}) == len(known)
     for each in known:
         assert each.url.startswith("https://")
@@ -19,9 +19,11 @@ def test_every_architecture_is_cited():
         assert each.value_range in (None, 1.0, 255.0)
 
 
-def test_a_misspelt_id_is_corrected():
+def test_similar_ids_are_suggested_for_a_misspelled_one():
     with pytest.raises(ModelLoadError, match="did you mean ecbsr"):
         registry.get("ecbrs")
+    with pytest.raises(ModelLoadError, match="'xyzzy'; known are bicubic, "):
+        registry.get("xyzzy")
 
 
 def test_an_unknown_state_is_described():

@@ -62,7 +62,7 @@ def test_a_download_shows_the_license_and_can_be_used(run, publish, models_home)
     result = run("models", "download", "net-official")
     assert result.exit_code == 0, result.stderr
     assert "from a server on this machine" in result.stdout
-    assert "You may use, change and pass on these weights" in result.stdout
+    assert "You may use, change and redistribute these weights" in result.stdout
     assert "x2 downloaded and verified" in result.stdout
     assert load_model("net-official").network(2).scale == 2
     again = run("models", "download", "net-official")

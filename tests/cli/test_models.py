@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from napari_sr.models import card_of, list_models, load_model, local_scales
+from napari_sr.models import find_card, list_models, load_model, local_scales
 from napari_sr.models._card import GROUPS
 from tests.cli.conftest import one_line
 
@@ -43,7 +43,7 @@ def test_a_model_that_is_not_here_shows_its_card(run):
 
 def test_info_shows_what_was_measured(run):
     """Scores of a published model are on its card, whether or not its weights are here."""
-    (psnr, ssim) = card_of("bsrn-official").checkpoint(4).scores["Set5"]
+    (psnr, ssim) = find_card("bsrn-official").checkpoint(4).scores["Set5"]
     assert f"{psnr:.3f} dB / {ssim:.4f}" in run("models", "info", "bsrn-official").stdout
 
 

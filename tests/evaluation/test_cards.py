@@ -6,7 +6,7 @@ import pytest
 
 from napari_sr._files import sha256
 from napari_sr.evaluation import evaluate
-from napari_sr.models import card_of, is_bundled, list_models, load_model
+from napari_sr.models import find_card, is_bundled, list_models, load_model
 
 QUICK = 200_000
 """Parameters up to which Set5 takes a second or two."""
@@ -29,7 +29,7 @@ def files(shared):
 
 @pytest.mark.parametrize(("model", "scale", "name"), CLAIMS)
 def test_a_cards_scores_can_be_reproduced(shared, files, model, scale, name):
-    card = card_of(model)
+    card = find_card(model)
     checkpoint = card.checkpoint(scale)
     psnr, ssim = checkpoint.scores[name]
     loaded = load_model(model if is_bundled(card) else files[checkpoint.sha256])

@@ -134,7 +134,7 @@ def test_the_selected_model_is_described(hands):
     user.widget.list.choose("imdn-official")
     text = user.widget.facts.text()
     assert "none stated" in text
-    assert "nobody was given the right" in text
+    assert "gives no permission" in text
     assert "https://doi.org" in text
     assert user.enabled() == {"download", "import", "paper"}
     user.widget.list.choose("bicubic")
@@ -251,7 +251,7 @@ def test_an_unknown_value_range_is_asked_for(hands, net, monkeypatch):
     def unsure(*_):
         raise ModelRangeError("cannot tell")
 
-    monkeypatch.setattr("napari_sr.models._facts.range_of", unsure)
+    monkeypatch.setattr("napari_sr.models._expected_input.range_of", unsure)
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("255", True))
     user = hands()
     user.widget.import_file(net)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def script(body: str, **files: str) -> bytes:
     """TorchScript whose ``forward(self, x)`` has a body; `files` are stored beside it."""
     lines = "".join(f"    {line}\n" for line in body.strip("\n").split("\n"))
     file = io.BytesIO()
-    with old_on_purpose():
+    with silence_torchscript_warnings():
         program = type(f"Script{next(_NUMBERS)}", (_Script,), {"__module__": "__main__"})()
         program.define("def forward(self, x):\n" + lines)
         torch.jit.save(program, file, _extra_files=dict(files))

@@ -1,4 +1,4 @@
-"""What ships neither brightens nor darkens: intensities are measurements."""
+"""Bundled models neither brighten nor darken images: intensities are measurements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from skimage import data
 
 from napari_sr import upscale
 from napari_sr.models import list_models
-from napari_sr.models._home import is_bundled
+from napari_sr.models._paths import is_bundled
 
 BUNDLED = [
     (card.id, each.scale) for card in filter(is_bundled, list_models()) for each in card.checkpoints
@@ -18,7 +18,7 @@ BORDER = 4
 
 
 @pytest.mark.parametrize(("model", "scale"), BUNDLED)
-def test_the_mean_stays_within_a_fifth_of_a_grey_level(model, scale):
+def test_mean_changes_by_less_than_a_fifth_of_a_gray_level(model, scale):
     images = [data.coffee()[100:196, 200:296], data.chelsea()[60:156, 100:196]]
     if model.endswith("microscopy"):
         images = [image[..., 1] for image in images]

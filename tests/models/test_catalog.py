@@ -1,4 +1,4 @@
-"""The catalog says what ships, and a damaged one says where."""
+"""The catalog describes the bundled models correctly, and an error in it is reported with its place."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from napari_sr.architectures import registry
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.models import list_models, load_model
 from napari_sr.models._card import GROUPS
-from napari_sr.models._catalog import WEIGHTS, CatalogError, read_catalog
-from napari_sr.models._home import is_bundled
+from napari_sr.models._catalog import CatalogError, read_catalog
+from napari_sr.models._paths import WEIGHTS, is_bundled
 
 CARD = """
 [[model]]
@@ -59,19 +59,26 @@ def test_cards_are_read_with_scales_ascending(tmp_path):
     [
         ('title = "Tiny"', 'titel = "Tiny"', "unknown key titel"),
         ('title = "Tiny"\n', "", "missing .*'title'"),
-        ('title = "Tiny"', "title = 3", r"title = 3 should be str"),
-        ("scale = 4", "scale = true", r"scale = True should be int"),
+        ('title = "Tiny"', "title = 3", r"title = 3 should be a valid string"),
+        ("scale = 4", "scale = true", r"scale = True should be a valid integer"),
         ("scale = 4", "scale = 2", "one .* for each scale"),
         ("scale = 4", "", "missing .*'scale'"),
-        ('color = "Y"', 'color = "blue"', "color must be one of Y, RGB, grey"),
-        ("value_range = 1.0", "value_range = 2", "value_range 1 or 255"),
-        ('group = "Small and fast"', 'group = "Misc"', "group one of Baseline"),
+        ('color = "Y"', 'color = "blue"', "color must be 'Y', 'RGB' or 'grey', not 'blue'"),
+        ("value_range = 1.0", "value_range = 2", "value_range must be 1 or 255, not 2"),
+        (
+            'group = "Small and fast"',
+            'group = "Misc"',
+            "group must be 'Baseline', .* or 'Mine', not 'Misc'",
+        ),
         ("[30.1, 0.85]", "[30.1]", "write scores as"),
+        ("scale = 4\n", "scale = 4\nscales = 4\n", "unknown key scales; known are scale, file"),
+        ("value_range = 1.0", "value_range = true", "value_range = True should be a valid number"),
+        ('title = "Tiny"', "title = 2001-01-01T00:00:00Z\nnote = 1", "unknown key note"),
         ("0" * 64, "0" * 63, "both file and sha256"),
         ("[[model]]", "[[model", "cannot be read"),
     ],
 )
-def test_a_damaged_catalog_says_where_in_one_line(tmp_path, before, after, complaint):
+def test_an_error_in_a_catalog_is_reported_in_one_line(tmp_path, before, after, complaint):
     path = written(tmp_path, CARD.replace(before, after, 1))
     with pytest.raises(CatalogError, match=complaint) as caught:
         read_catalog(path)
@@ -79,7 +86,7 @@ def test_a_damaged_catalog_says_where_in_one_line(tmp_path, before, after, compl
     assert "catalog.toml" in str(caught.value)
 
 
-def test_a_missing_or_binary_catalog_is_the_same_error(tmp_path):
+def test_a_missing_or_binary_catalog_is_reported(tmp_path):
     with pytest.raises(CatalogError, match="reinstall"):
         read_catalog(tmp_path / "none.toml")
     (tmp_path / "catalog.toml").write_bytes(b"\xff\xfe\x00")
@@ -87,8 +94,8 @@ def test_a_missing_or_binary_catalog_is_the_same_error(tmp_path):
         read_catalog(tmp_path / "catalog.toml")
 
 
-def test_the_same_id_twice_is_refused(tmp_path):
-    with pytest.raises(CatalogError, match="tiny stands there twice"):
+def test_an_id_that_occurs_twice_is_refused(tmp_path):
+    with pytest.raises(CatalogError, match="two models are called tiny"):
         read_catalog(written(tmp_path, CARD + CARD))
 
 
@@ -98,14 +105,14 @@ def test_a_model_without_checkpoints_is_refused(tmp_path):
         read_catalog(written(tmp_path, text))
 
 
-def test_bicubic_ships_at_all_native_scales():
+def test_bicubic_is_bundled_at_all_native_scales():
     assert "bicubic" in {card.id for card in list_models()}
     assert load_model("bicubic").scales == (2, 3, 4, 8)
 
 
 @pytest.mark.parametrize("card", [*filter(is_bundled, list_models())], ids=lambda card: card.id)
-def test_what_ships_is_what_its_card_says(card):
-    """Files by SHA-256 and size; scale, channels, parameters and halo by the network itself."""
+def test_bundled_models_match_their_cards(card):
+    """Files in SHA-256 and size; networks in scale, channels, parameters and halo."""
     assert card.group in GROUPS
     model = load_model(card.id)
     for checkpoint in card.checkpoints:
@@ -119,6 +126,19 @@ def test_what_ships_is_what_its_card_says(card):
             data = (WEIGHTS / checkpoint.file).read_bytes()
             assert hashlib.sha256(data).hexdigest() == checkpoint.sha256
             assert len(data) == checkpoint.size
+
+
+def test_values_are_not_converted_between_types(tmp_path):
+    """A whole number may stand for a float, as in TOML files written by hand, but a string or bool may not."""
+    (card,) = read_catalog(
+        written(tmp_path, CARD.replace("value_range = 1.0", "value_range = 255"))
+    )
+    assert card.value_range == 255
+    for wrong in ('"255"', "true", "[255]"):
+        with pytest.raises(CatalogError, match="value_range"):
+            read_catalog(
+                written(tmp_path, CARD.replace("value_range = 1.0", f"value_range = {wrong}"))
+            )
 
 
 def test_every_bundled_file_has_a_card():

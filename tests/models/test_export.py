@@ -1,4 +1,4 @@
-"""What is exported does what the model does, in other programs too; what does not is not left behind."""
+"""Exported files agree with their model, in other programs too; files that do not are not kept."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from napari_sr import upscale
 from napari_sr.architectures import registry
 from napari_sr.errors import ExportError, FileWriteError, InputError, NapariSRError
 from napari_sr.models import load_model
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export import FORMATS, export_model
 from tests.models.exporting import model_of, small_model
 
-ARCHITECTURES = registry.all()
+ARCHITECTURES = registry.architectures()
 CLOSE = 1e-5
 """Of the output's largest value."""
 
@@ -53,7 +53,7 @@ class TestEveryArchitecture:
     def test_torchscript_runs_in_bare_torch_at_any_size(self, at, architecture, tmp_path):
         model = small_model(architecture, 2 + at % 3)
         done = export_model(model, tmp_path / "network.pt")
-        with old_on_purpose():
+        with silence_torchscript_warnings():
             program = torch.jit.load(str(done.path))
         network = model.network(done.scale)
         with torch.inference_mode():
@@ -72,7 +72,7 @@ class TestEveryArchitecture:
                 (found,) = session.run(["output"], {"input": x.numpy()})
                 assert difference(torch.from_numpy(found), network(x)) < CLOSE
 
-    def test_safetensors_give_the_same_network_again(self, at, architecture, tmp_path):
+    def test_safetensors_rebuild_the_same_network(self, at, architecture, tmp_path):
         model = small_model(architecture, 2 + at % 3)
         scale = model.scales[0]
         network = model.network(scale)
@@ -89,7 +89,7 @@ class TestEveryArchitecture:
 
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
 @pytest.mark.parametrize("name", ["ecbsr", "rfdn", "srvgg", "imdn-as"])
-def test_what_was_exported_loads_again_with_its_card(name, suffix, tmp_path):
+def test_exported_files_load_with_the_card_of_the_model(name, suffix, tmp_path):
     model = small_model(registry.get(name), 2)
     scale = model.scales[0]
     export_model(model, tmp_path / f"mine{suffix}", license="MIT")
@@ -114,7 +114,7 @@ def test_a_local_network_is_tiled_with_its_halo(suffix, tmp_path):
     np.testing.assert_allclose(upscale(image, 2, again, tile=16), whole, atol=2e-6)
 
 
-def test_attention_that_must_know_its_place_is_exported_without_a_halo(tmp_path):
+def test_position_dependent_attention_is_exported_without_a_halo(tmp_path):
     export_model(small_model(registry.get("rfdn"), 2), tmp_path / "mine.pt")
     assert load_model(tmp_path / "mine.pt", trust_program=True).halo(2) is None
 
@@ -145,7 +145,7 @@ class Moody(Doubling):
 
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
 @pytest.mark.parametrize(("network", "reason"), [(Frozen, "instead of"), (Moody, "differs by")])
-def test_a_file_that_does_something_else_is_not_kept(network, reason, suffix, tmp_path):
+def test_files_that_disagree_with_the_model_are_not_kept(network, reason, suffix, tmp_path):
     path = tmp_path / f"network{suffix}"
     path.write_text("the old file")
     with pytest.raises(ExportError, match=reason):
@@ -156,7 +156,7 @@ def test_a_file_that_does_something_else_is_not_kept(network, reason, suffix, tm
 
 @settings(max_examples=5, deadline=None)
 @given(factor=st.floats(1.0003, 1.5))
-def test_any_difference_above_the_tolerance_is_found(factor):
+def test_differences_above_the_tolerance_are_found(factor):
     class Scaled(Doubling):
         def forward(self, x):
             return super().forward(x) * (factor if torch._C._get_tracing_state() else 1.0)
@@ -165,7 +165,7 @@ def test_any_difference_above_the_tolerance_is_found(factor):
         export_model(model_of(Scaled()), Path(folder) / "network.pt")
 
 
-def test_an_existing_file_is_replaced_and_folders_are_made(tmp_path):
+def test_existing_files_are_replaced_and_folders_created(tmp_path):
     path = tmp_path / "new" / "folder" / "bicubic.onnx"
     first = export_model("bicubic", path, 2)
     second = export_model("bicubic", path, 4)
@@ -192,7 +192,7 @@ def test_an_existing_file_is_replaced_and_folders_are_made(tmp_path):
         ("file/a.pt", {"scale": 2}, FileWriteError, "cannot be written"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_leaves_nothing(name, options, error, message, tmp_path):
+def test_failed_exports_raise_and_leave_no_file(name, options, error, message, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(error, match=message):
         export_model("bicubic", tmp_path / name, **options)
@@ -200,7 +200,7 @@ def test_what_cannot_be_done_is_said_and_leaves_nothing(name, options, error, me
 
 
 @pytest.mark.parametrize(("suffix", "extra"), [(".onnx", "onnx"), (".zip", "bioimageio")])
-def test_missing_packages_are_named(suffix, extra, tmp_path, monkeypatch):
+def test_missing_packages_are_reported(suffix, extra, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_sr.models.export._onnx.find_spec", lambda _: None)
     monkeypatch.setattr("napari_sr.models.export._bioimageio.find_spec", lambda _: None)
     with pytest.raises(ExportError, match=rf"pip install 'napari-sr\[{extra}\]'"):
@@ -208,7 +208,7 @@ def test_missing_packages_are_named(suffix, extra, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".onnx", ".zip"])
-def test_a_full_disk_is_said_and_leaves_the_old_file(suffix, tmp_path):
+def test_a_full_disk_is_reported_and_keeps_the_old_file(suffix, tmp_path):
     """No file may grow beyond 1000 bytes: writing fails in the middle."""
     resource = pytest.importorskip("resource")
     path = tmp_path / f"network{suffix}"
@@ -224,10 +224,10 @@ def test_a_full_disk_is_said_and_leaves_the_old_file(suffix, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_any_suffix_does_where_the_format_is_named(tmp_path):
+def test_any_suffix_is_allowed_with_an_explicit_format(tmp_path):
     path = export_model("bicubic", tmp_path / "weights.bin", 3, "torchscript").path
     assert load_model(path, trust_program=True).scales == (3,)
 
 
-def test_errors_are_of_one_kind():
+def test_export_errors_have_the_common_base():
     assert issubclass(ExportError, NapariSRError)

@@ -1,4 +1,4 @@
-"""A package is valid for bioimageio.spec, and whoever follows its description gets its test output."""
+"""A bioimage.io package is valid, and a program that follows its description reproduces its test output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bioimageio.spec import load_description
 from bioimageio.spec.model.v0_5 import ModelDescr
 
 from napari_sr.architectures import registry
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export import export_model
 from tests.models.exporting import model_of, small_model
 
@@ -48,7 +48,7 @@ def prepared(image, steps):
 
 
 def run_torchscript(path, x):
-    with old_on_purpose(), torch.inference_mode():
+    with silence_torchscript_warnings(), torch.inference_mode():
         return torch.jit.load(str(path))(torch.from_numpy(x)).numpy()
 
 
@@ -58,7 +58,7 @@ def run_onnx(path, x):
 
 
 @pytest.mark.parametrize(("name", "scale"), [("ecbsr", 3), ("rfdn", 4), ("imdn-as", 1)])
-def test_whoever_follows_the_description_gets_the_test_output(name, scale, tmp_path):
+def test_following_the_description_reproduces_the_test_output(name, scale, tmp_path):
     model = small_model(registry.get(name), scale)
     folder, rdf = package(model, tmp_path / "model.zip", scale=scale)
     (entry,), (result,) = rdf["inputs"], rdf["outputs"]
@@ -80,7 +80,7 @@ def model_halo(model, scale):
     return None if getattr(network, "alignment", 1) > 1 else model.halo(scale)
 
 
-def test_bioimageio_spec_finds_it_valid(tmp_path):
+def test_bioimageio_spec_finds_packages_valid(tmp_path):
     path = export_model(
         "bicubic", tmp_path / "model.zip", 3, authors=["Ann Other", "Some One"]
     ).path
@@ -105,13 +105,13 @@ def test_the_cover_shows_input_and_output_side_by_side(tmp_path):
 
 
 @pytest.mark.parametrize(("license", "stored"), [("MIT", "MIT"), ("not stated", None)])
-def test_a_license_is_stored_only_where_there_is_one(license, stored, tmp_path):
+def test_only_spdx_licenses_are_stored(license, stored, tmp_path):
     folder, rdf = package("bicubic", tmp_path / "model.zip", scale=2, license=license)
     assert rdf.get("license") == stored
     assert f"License: {license}" in (folder / "README.md").read_text()
 
 
-def test_any_title_becomes_a_name_that_the_specification_takes(tmp_path):
+def test_any_title_becomes_a_valid_name(tmp_path):
     model = small_model(registry.get("ecbsr"), 2)
     odd = model_of(model.network(2), "ecbsr-plain")
     folder, rdf = package(odd, tmp_path / "model.zip")

@@ -56,7 +56,7 @@ def test_averaged_weights_are_preferred():
     assert same(next(candidates({"params": STATE, "params_ema": averaged})), averaged)
 
 
-def test_a_prefix_of_somebody_elses_is_the_second_guess():
+def test_unknown_prefixes_are_stripped_second():
     tensors = {f"generator_x.{name}": value for name, value in STATE.items()}
     first, second = candidates(tensors)
     assert same(first, tensors)
@@ -74,7 +74,7 @@ def test_a_folder_is_not_a_file(tmp_path):
         read(tmp_path / "weights.pth")
 
 
-def test_other_kinds_of_file_are_named(tmp_path):
+def test_other_kinds_of_file_are_refused(tmp_path):
     path = tmp_path / "x.tiff"
     path.write_bytes(b"II*")
     with pytest.raises(ModelLoadError, match=r"not a checkpoint; known are \.safetensors"):

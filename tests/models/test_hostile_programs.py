@@ -16,7 +16,11 @@ from napari_sr.errors import ModelLoadError, UntrustedProgramError
 from napari_sr.models import import_model, list_models, load_model, remove_model
 from napari_sr.models._archive import Archive, ArchiveError
 from napari_sr.models._catalog import user_catalog
-from napari_sr.models._torchscript import old_on_purpose, read_tensors, read_torchscript
+from napari_sr.models._torchscript import (
+    read_tensors,
+    read_torchscript,
+    silence_torchscript_warnings,
+)
 from napari_sr.models.export import export_model
 from tests.models import hostile
 from tests.models.exporting import small_model
@@ -91,7 +95,7 @@ class TestTensorsOfPrograms:
 
     @pytest.mark.parametrize(
         "architecture",
-        [each for each in registry.all() if each.id != "bicubic"],
+        [each for each in registry.architectures() if each.id != "bicubic"],
         ids=lambda each: each.id,
     )
     def test_an_exported_network_is_rebuilt_as_from_its_state_dict(
@@ -120,7 +124,7 @@ class TestTensorsOfPrograms:
             pass
 
         network.__class__ = Evil
-        with old_on_purpose():
+        with silence_torchscript_warnings():
             program = torch.jit.trace(network, torch.rand(1, 1, 16, 16))
             file = io.BytesIO()
             torch.jit.save(program, file)
@@ -151,7 +155,7 @@ class TestTensorsOfPrograms:
                 return x
 
         network = nn.Sequential(Inner(), nn.Conv2d(2, 1, 1)).eval()
-        with old_on_purpose():
+        with silence_torchscript_warnings():
             torch.jit.save(torch.jit.script(network), str(tmp_path / "net.pt"))
         tensors, _ = read_tensors(tmp_path / "net.pt")
         assert tensors.keys() == network.state_dict().keys()
@@ -405,7 +409,7 @@ class TestPlainPrograms:
         torch.manual_seed(0)
         network = self.Layers().eval()
         make = torch.jit.trace if way == "trace" else torch.jit.script
-        with old_on_purpose(), torch.no_grad():
+        with silence_torchscript_warnings(), torch.no_grad():
             program = make(network, torch.rand(1, 3, 16, 16)) if way == "trace" else make(network)
             if way in ("freeze", "optimize"):
                 program = torch.jit.freeze(program)

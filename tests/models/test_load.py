@@ -1,4 +1,4 @@
-"""One function loads whatever the user has in hand, or says in one line why not."""
+"""`load_model` loads any checkpoint, or gives the reason in one line."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from napari_sr.models import (
     Checkpoint,
     ModelCard,
     _catalog,
-    _facts,
-    _home,
     _load,
+    _paths,
     load_model,
     save_network,
 )
@@ -61,9 +60,9 @@ sha256 = "{sha256(path)}"
         encoding="utf-8",
     )
     cards = list(_catalog.read_catalog(tmp_path / "catalog.toml"))
-    monkeypatch.setattr(_home, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(_paths, "WEIGHTS", tmp_path)
     monkeypatch.setattr(_load, "_LOADED", {})
-    for module in (_load, _facts):
+    for module in (_load, _catalog):
         monkeypatch.setattr(module, "list_models", lambda: cards)
     return tmp_path
 
@@ -94,7 +93,7 @@ def test_a_model_of_the_catalog_is_loaded_once(weights):
     assert model.sha256(3) == sha256(weights / "tiny-x3.safetensors")
 
 
-def test_networks_are_ready_to_run(weights):
+def test_networks_are_frozen_in_evaluation_mode(weights):
     network = load_model("tiny").network(3)
     assert not network.training
     assert all(
@@ -123,11 +122,37 @@ def test_a_scale_that_is_not_native_is_refused(weights):
         load_model("tiny").network(2)
 
 
-@pytest.mark.parametrize("name", ["bicubik", "BICUBIC", "bi cubic"])
-def test_a_misspelt_id_gets_the_near_ones(name):
+@pytest.mark.parametrize("name", ["bicubik", "BICUBIK", "bi cubic"])
+def test_similar_ids_are_suggested_for_a_misspelled_one(name):
     with pytest.raises(ModelNotFoundError, match=r"did you mean .*bicubic") as caught:
         load_model(name)
     one_line(caught)
+
+
+@pytest.mark.parametrize("name", ["xyzzy", "7", "the best one"])
+def test_nothing_is_suggested_if_no_id_is_similar(name):
+    with pytest.raises(ModelNotFoundError, match="run: napari-sr models list") as caught:
+        load_model(name)
+    assert "did you mean" not in str(caught.value)
+    one_line(caught)
+
+
+@pytest.mark.parametrize("name", ["BICUBIC", "Bicubic", "ECBSR"])
+def test_ids_are_found_in_any_case(name):
+    assert load_model(name).id == name.lower()
+
+
+def test_a_file_takes_precedence_over_an_id_in_another_case(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "BICUBIC").write_bytes(b"a file")
+    with pytest.raises(ModelLoadError, match="not a checkpoint"):
+        load_model("BICUBIC")
+
+
+def test_british_spelling_of_keywords_is_accepted():
+    assert load_model("bicubic", colour="Y").card.color == "Y"
+    with pytest.raises(TypeError, match="flavour"):
+        load_model("bicubic", flavour="Y")
 
 
 def test_a_path_that_does_not_exist_is_not_taken_for_an_id(tmp_path):
@@ -142,13 +167,13 @@ def test_other_types_are_refused(model):
         load_model(model)
 
 
-def test_missing_weights_say_what_to_do(weights):
+def test_missing_weights_suggest_a_remedy(weights):
     (weights / "tiny-x3.safetensors").unlink()
     with pytest.raises(ModelNotFoundError, match=r"tiny x3 .* missing; reinstall"):
         load_model("tiny").network(3)
 
 
-def test_a_scale_that_was_not_downloaded_names_the_download(tmp_path, models_home, monkeypatch):
+def test_a_missing_scale_suggests_the_download(tmp_path, models_home, monkeypatch):
     """What is here runs; what is not is one line with the command, whoever asks."""
     path = models_home / "models" / "net-official-x2.safetensors"
     save_network(path, ESPCN(2, D=4, S=5), "espcn", {"scale": 2, "D": 4, "S": 5})
@@ -173,7 +198,7 @@ def test_a_scale_that_was_not_downloaded_names_the_download(tmp_path, models_hom
         one_line(caught)
 
 
-def test_weights_that_changed_are_refused(weights):
+def test_changed_weights_are_refused(weights):
     path = weights / "tiny-x3.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -182,7 +207,7 @@ def test_weights_that_changed_are_refused(weights):
         load_model("tiny").network(3)
 
 
-def test_a_card_with_the_wrong_scale_is_found_out(weights, monkeypatch):
+def test_a_card_with_the_wrong_scale_is_an_error(weights, monkeypatch):
     (card,) = _load.list_models()
     (row,) = card.checkpoints
     wrong = dataclasses.replace(card, checkpoints=(dataclasses.replace(row, scale=4),))
@@ -191,14 +216,14 @@ def test_a_card_with_the_wrong_scale_is_found_out(weights, monkeypatch):
         load_model("tiny").network(4)
 
 
-def test_a_file_of_the_catalog_is_known_wherever_it_lies(weights, tmp_path):
+def test_files_of_the_catalog_are_recognized_in_any_folder(weights, tmp_path):
     copy = tmp_path / "renamed.safetensors"
     copy.write_bytes((weights / "tiny-x3.safetensors").read_bytes())
     model = load_model(copy)
     assert (model.id, model.card.value_range, model.scales) == ("tiny", 255, (3,))
 
 
-def test_our_own_files_need_no_guess(tmp_path):
+def test_files_with_metadata_need_no_probing(tmp_path):
     network = PlainECBSR(2, m=1, c=4)
     path = save_network(
         tmp_path / "mine.safetensors",
@@ -212,10 +237,10 @@ def test_our_own_files_need_no_guess(tmp_path):
     card = load_model(str(path)).card
     assert (card.id, card.group, card.value_range, card.color) == ("mine", "Mine", 255, "grey")
     assert card.training_data == "beads"
-    assert "as the file says" in card.summary
+    assert "as the file states" in card.summary
 
 
-def test_the_train_form_is_merged(tmp_path):
+def test_training_branches_are_merged(tmp_path):
     torch.manual_seed(0)
     network = ECBSR(2, m=1, c=4)
     torch.save({"params": network.state_dict()}, tmp_path / "ecbsr.pth")
@@ -243,7 +268,7 @@ def broken(state, how):
 
 
 @pytest.mark.parametrize("how", ["missing", "unexpected", "wrong shape", "NaN"])
-def test_what_does_not_fit_is_listed(tmp_path, espcn, how):
+def test_mismatched_tensors_are_listed(tmp_path, espcn, how):
     """Our own files say what they should be, so that the difference can be said."""
     path = tmp_path / "x.safetensors"
     header = {"architecture": "espcn", "config": '{"scale": 3, "D": 4, "S": 5}'}
@@ -278,7 +303,7 @@ def test_a_long_list_is_shortened(tmp_path):
         ({"architecture": "espcn", "config": '{"scale": -1}'}, "x.safetensors: "),
     ],
 )
-def test_headers_that_lie_are_found_out(tmp_path, espcn, header, complaint):
+def test_wrong_metadata_is_found(tmp_path, espcn, header, complaint):
     path = tmp_path / "x.safetensors"
     save_file(espcn.state_dict(), path, header)
     with pytest.raises(ModelLoadError, match=complaint) as caught:
@@ -286,13 +311,13 @@ def test_headers_that_lie_are_found_out(tmp_path, espcn, header, complaint):
     one_line(caught)
 
 
-def test_an_empty_checkpoint_says_so(tmp_path):
+def test_an_empty_checkpoint_is_reported(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "x.pth")
     with pytest.raises(ModelLoadError, match="no known architecture has these parameters: none"):
         load_model(tmp_path / "x.pth")
 
 
-def test_what_the_user_says_goes(weights):
+def test_explicit_value_range_and_color_override_the_file(weights):
     model = load_model("tiny", value_range=1, color="grey")
     assert (model.card.value_range, model.card.color) == (1, "grey")
     assert load_model("tiny").card.value_range == 255
@@ -308,12 +333,14 @@ def test_what_the_user_says_goes(weights):
         ({"color": "RGB"}, "does not fit"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(weights, tmp_path, espcn, options, complaint):
+def test_impossible_value_ranges_and_colors_are_refused(
+    weights, tmp_path, espcn, options, complaint
+):
     torch.save(espcn.state_dict(), tmp_path / "x.pth")
     for model in ("tiny", tmp_path / "x.pth"):
         with pytest.raises(ModelRangeError, match=complaint):
             load_model(model, **options)
 
 
-def test_the_networks_of_bicubic_are_exactly_what_is_built():
+def test_bicubic_networks_are_those_of_the_architecture():
     assert isinstance(load_model("bicubic").network(8), Bicubic)

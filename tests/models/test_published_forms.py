@@ -1,4 +1,4 @@
-"""Every published family, at every scale, however its authors' code wraps the tensors, loads as what it is."""
+"""Every published family loads at every scale, in whatever form its authors store the tensors."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def built(family, scale):
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("family", SIZES)
-def test_it_loads_as_what_it_is(family, scale, wrapper, tmp_path):
+def test_published_checkpoints_are_recognized(family, scale, wrapper, tmp_path):
     network, state = built(family, scale)
     torch.save(WRAPPERS[wrapper](state), tmp_path / "their.pth")
     model = load_model(tmp_path / "their.pth", value_range=1)  # random weights restore no picture
@@ -185,7 +185,7 @@ def at_another_scale(state, scale):
 
 @pytest.mark.parametrize("scale", [2, 3])
 @pytest.mark.parametrize("file", TRAINED)
-def test_value_range_and_color_of_a_bare_file_are_found_out(file, scale, shared, tmp_path):
+def test_value_range_and_color_of_a_bare_file_are_found(file, scale, shared, tmp_path):
     """Of trained networks at scales that the catalog does not have under that checksum."""
     state = official(shared / "checkpoints" / file)
     torch.save(at_another_scale(state, scale), tmp_path / "their.pth")
@@ -194,7 +194,7 @@ def test_value_range_and_color_of_a_bare_file_are_found_out(file, scale, shared,
     assert model.card.value_range == TRAINED[file]
 
 
-def test_the_same_network_at_another_scale_scores(shared, tmp_path):
+def test_the_same_network_scores_at_another_scale(shared, tmp_path):
     """In the range that was found out, far better than bicubic (33.67 dB)."""
     state = official(shared / "checkpoints" / "rlfn/rlfn_ntire_x4.pth")
     torch.save(at_another_scale(state, 2), tmp_path / "their.pth")
@@ -203,7 +203,7 @@ def test_the_same_network_at_another_scale_scores(shared, tmp_path):
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_the_value_range_of_an_ecbsr_is_found_out(scale, tmp_path):
+def test_the_value_range_of_an_ecbsr_is_found(scale, tmp_path):
     """Its authors trained with values to 255, we with values to 1: the same network with other biases."""
     state = load_model("ecbsr").network(scale).state_dict()
     theirs = {name: v * 255 if name.endswith("bias") else v for name, v in state.items()}

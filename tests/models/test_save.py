@@ -1,4 +1,4 @@
-"""Checkpoints are written whole or not at all, and come back as they were."""
+"""Checkpoints are written completely or not at all, and read back equal."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from napari_sr.models._files import read
     value_range=st.sampled_from((1, 255.0)),
     color=st.sampled_from(("Y", "grey")),
 )
-def test_round_trip_even_where_the_tensors_do_not_tell(
-    tmp_path_factory, scale, C, value_range, color
-):
+def test_round_trip_of_ambiguous_tensors(tmp_path_factory, scale, C, value_range, color):
     """A random bank of filters could be anything; the header says what it is."""
     config = {"scale": scale, "K": 3, "C": C}
     network = ESRTM(**config)
@@ -44,7 +42,7 @@ def test_round_trip_even_where_the_tensors_do_not_tell(
     assert torch.equal(loaded.filter.weight, network.filter.weight)
 
 
-def test_data_types_are_kept_and_notes_become_text(tmp_path):
+def test_data_types_are_kept_and_metadata_becomes_text(tmp_path):
     path = save_network(
         tmp_path / "x.safetensors", ESPCN(2).half(), "espcn", {"scale": 2}, iterations=100
     )
@@ -53,7 +51,7 @@ def test_data_types_are_kept_and_notes_become_text(tmp_path):
     assert contents.metadata["iterations"] == "100"
 
 
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkeypatch):
     path = save_network(tmp_path / "x.safetensors", ESPCN(2), "espcn", {"scale": 2})
     before = path.read_bytes()
 
@@ -67,7 +65,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+def test_a_folder_that_cannot_be_created_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FileWriteError, match="cannot be written"):
         save_network(tmp_path / "file" / "x.safetensors", ESPCN(2), "espcn", {"scale": 2})

@@ -123,7 +123,7 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)
 NEAREST = IMAGE.repeat(3, 0).repeat(3, 1)
 
 
-def test_a_network_of_theirs_runs_in_the_engine(double, file):
+def test_a_network_of_spandrel_upscales_images(double, file):
     double()
     model = load_model(file)
     assert (model.scales, model.card.color, model.card.value_range) == ((3,), "RGB", 1.0)
@@ -135,19 +135,19 @@ def test_a_network_of_theirs_runs_in_the_engine(double, file):
     assert torch.equal(copy.deepcopy(model.network(3))(x), model.network(3)(x))
 
 
-def test_it_can_be_imported_into_the_catalog(double, file):
+def test_a_network_of_spandrel_can_be_imported(double, file):
     double()
     assert import_model(file, "their-x3").value_range == 1.0
     assert list_models()[-1].architecture == "spandrel-their"
     np.testing.assert_array_equal(upscale(IMAGE, 3, "their-x3"), NEAREST)
 
 
-def test_windows_of_attention_keep_their_grid(double, file):
+def test_tiles_keep_to_the_grid_of_attention_windows(double, file):
     double()
     assert plan(IMAGE, 3, load_model(file), tile=32).alignment == 8
 
 
-def test_where_tiles_are_discouraged_the_run_says_so(double, file, caplog):
+def test_discouraged_tiling_warns(double, file, caplog):
     double(tiling=ModelTiling.DISCOURAGED)
     model = load_model(file)
     large = np.tile(IMAGE, (3, 4, 1))
@@ -159,7 +159,7 @@ def test_where_tiles_are_discouraged_the_run_says_so(double, file, caplog):
     assert caplog.text.count("seams may show between tiles; tile=None") == 1
 
 
-def test_where_tiles_are_impossible_none_are_made(double, file):
+def test_impossible_tiling_is_not_done(double, file):
     double(tiling=ModelTiling.INTERNAL)
     model = load_model(file)
     assert plan((4000, 4000, 3), 3, model, dtype=np.uint8, measure=False).n_tiles == 1
@@ -168,7 +168,7 @@ def test_where_tiles_are_impossible_none_are_made(double, file):
     np.testing.assert_array_equal(upscale(IMAGE, 3, model, tile=None), NEAREST)
 
 
-def test_precisions_are_those_that_it_works_in(double, file):
+def test_precisions_are_limited_to_the_supported_ones(double, file):
     double()
     model = load_model(file)
     assert plan(IMAGE, 3, model, precision="bfloat16").precision == "bfloat16"
@@ -184,7 +184,7 @@ def test_precisions_are_those_that_it_works_in(double, file):
         ({"output_channels": 4}, "makes 4 channels out of 3"),
     ],
 )
-def test_what_does_not_enlarge_images_is_refused(double, file, facts, message):
+def test_networks_that_do_not_enlarge_are_refused(double, file, facts, message):
     double(**facts)
     with pytest.raises(ModelLoadError, match=message) as caught:
         load_model(file)
@@ -194,25 +194,25 @@ def test_what_does_not_enlarge_images_is_refused(double, file, facts, message):
 def test_a_network_that_spandrel_cannot_build_is_refused(double, tmp_path):
     double()
     torch.save({"their_layer.weight": torch.zeros(3, 3, 1, 1)}, tmp_path / "half.pth")
-    with pytest.raises(ModelLoadError, match=r"half\.pth: spandrel recognises it, but") as caught:
+    with pytest.raises(ModelLoadError, match=r"half\.pth: spandrel recognizes it, but") as caught:
         load_model(tmp_path / "half.pth")
     assert "\n" not in str(caught.value)
 
 
-def test_what_spandrel_does_not_know_either_is_said_as_before(double, tmp_path):
+def test_networks_unknown_to_spandrel_keep_the_original_error(double, tmp_path):
     double()
     torch.save({"nobodys.weight": torch.zeros(1)}, tmp_path / "a.pth")
     with pytest.raises(UnknownArchitectureError, match=r"nobodys\.weight"):
         load_model(tmp_path / "a.pth")
 
 
-def test_without_spandrel_it_is_named(file, monkeypatch):
+def test_missing_spandrel_is_reported(file, monkeypatch):
     monkeypatch.setattr("napari_sr.models._spandrel.find_spec", lambda _: None)
     with pytest.raises(UnknownArchitectureError, match=r"pip install 'napari-sr\[spandrel\]'"):
         load_model(file)
 
 
-def test_a_torchvision_that_does_not_belong_to_torch_is_said(file, monkeypatch):
+def test_a_torchvision_that_does_not_fit_torch_is_reported(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "spandrel", None)  # importing it fails
     monkeypatch.setattr("napari_sr.models._spandrel.find_spec", lambda _: True)
     with pytest.raises(ModelLoadError, match="torchvision must be of releases that belong"):

@@ -232,7 +232,7 @@ def test_the_image_itself_is_enlarged_nearly_as_by_the_base(models_home):
         ({"model": "bicubic"}, ModelLoadError, "no weights"),
         ({"scale": 7}, InputError, "no native x7"),
         ({"name": "ecbsr"}, InputError, "has a model ecbsr already"),
-        ({"name": "My Model"}, InputError, "small letters"),
+        ({"name": "My Model"}, InputError, "lower-case letters"),
         ({"device": "cuda:99"}, DeviceError, "no device"),
         ({"image": "nowhere"}, napari_sr.errors.RecipeError, "not a folder"),
     ],

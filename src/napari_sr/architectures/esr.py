@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from napari_sr.architectures.likeness import Reading, best_reading
 from napari_sr.architectures.registry import Architecture, register
+from napari_sr.architectures.self_test import Candidate, identify_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,7 +160,7 @@ def _attend(value: Tensor, score: Tensor) -> Tensor:
     return torch.sum(value * score.softmax(dim=1), dim=1, keepdim=True)
 
 
-def _readings(maps: int, K: int) -> list[Reading]:
+def _candidates(maps: int, K: int) -> list[Candidate]:
     """List all configurations that a bank of that many filters can have."""
     return [
         (family, {"scale": scale, "K": K, "C": maps // (family.maps_per_channel * scale**2)})
@@ -174,10 +174,10 @@ def _detect_bank(family: type[_FilterBank], state: Mapping[str, Tensor]) -> dict
     weight = state.get("filter.weight")
     if state.keys() != {"filter.weight"} or weight is None or weight.ndim != 4:
         return None
-    readings = _readings(len(weight), weight.shape[-1]) if weight.shape[1] == 1 else []
-    if not readings:
+    candidates = _candidates(len(weight), weight.shape[-1]) if weight.shape[1] == 1 else []
+    if not candidates:
         return None
-    found, config = best_reading(state, readings)
+    found, config = identify_config(state, candidates)
     return config if found is family else None
 
 
@@ -186,12 +186,12 @@ def _detect_cnn(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
     if len(state) != 5 or any(weight is None or weight.ndim != 4 for weight in weights):
         return None
     D, S, maps = (len(weight) for weight in weights if weight is not None)
-    readings: list[Reading] = [
+    candidates: list[Candidate] = [
         (ESRCNN, {"scale": scale, "C": maps // (2 * scale**2), "D": D, "S": S})
         for scale in _SCALES
         if maps % (2 * scale**2) == 0
     ]
-    return best_reading(state, readings)[1] if readings else None
+    return identify_config(state, candidates)[1] if candidates else None
 
 
 _PAPER = "P. Navarrete Michelini et al., edge-SR: super-resolution for the masses, WACV 2022"

@@ -14,8 +14,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from napari_sr.architectures.likeness import best_reading
 from napari_sr.architectures.registry import Architecture, register
+from napari_sr.architectures.self_test import identify_config
 
 __all__ = ["FSRCNN", "FSRCNNEdgeSR"]
 
@@ -140,7 +140,7 @@ def _with_scale(
     if shrink not in state or depth < 2:
         return None
     size = {"D": width, "S": len(state[shrink]), "M": depth - 2}
-    return best_reading(state, [(build, {"scale": scale, **size}) for scale in _SCALES])[1]
+    return identify_config(state, [(build, {"scale": scale, **size}) for scale in _SCALES])[1]
 
 
 _PAPER = "C. Dong et al., Accelerating the super-resolution convolutional neural network, ECCV 2016"

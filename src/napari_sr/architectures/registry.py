@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from napari_sr._text import one_line
 from napari_sr.errors import ModelLoadError, UnknownArchitectureError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["Architecture", "all", "detect", "get", "register"]
+__all__ = ["Architecture", "architectures", "detect", "get", "register"]
 
 
 def _as_it_is(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -74,8 +75,8 @@ def _import_modules() -> None:
         import_module(f"napari_sr.architectures.{name}")
 
 
-def all() -> tuple[Architecture, ...]:  # noqa: A001 - read as ``registry.all()``
-    """List every architecture, most specific first."""
+def architectures() -> tuple[Architecture, ...]:
+    """List every architecture, the most specific first."""
     _import_modules()
     return tuple(_REGISTER.values())
 
@@ -86,12 +87,13 @@ def get(id: str) -> Architecture:
     Raises
     ------
     ModelLoadError
-        If there is none; the message names the nearest.
+        If there is none; the message suggests similar ids.
     """
-    known = {each.id: each for each in all()}
+    known = {each.id: each for each in architectures()}
     if id not in known:
-        near = difflib.get_close_matches(id, known, n=3) or sorted(known)
-        raise ModelLoadError(f"no architecture is called {id!r}; did you mean {', '.join(near)}?")
+        near = difflib.get_close_matches(id, known, n=3)
+        advice = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"
+        raise ModelLoadError(f"no architecture is called {one_line(id, 80)!r}; {advice}")
     return known[id]
 
 
@@ -113,7 +115,7 @@ def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
     UnknownArchitectureError
         If none does; the message lists the first parameters and their shapes.
     """
-    for architecture in all():
+    for architecture in architectures():
         config = architecture.detect(state)
         if config is not None:
             return architecture, config

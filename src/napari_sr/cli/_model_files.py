@@ -32,13 +32,13 @@ def download(
     yes: Yes = False,
 ) -> None:
     """Download published weights; the license is shown before."""
-    from napari_sr.models import download_model, list_models, load_model, to_download
+    from napari_sr.models import download_model, list_models, load_model, missing_checkpoints
 
     known = {card.id: card for card in list_models()}
     for model in models:
         # The loader's message about an unknown id names similar ones.
         card = known[model] if model in known else load_model(model).card
-        missing = to_download(card, scale or ())
+        missing = missing_checkpoints(card, scale or ())
         if not missing:
             typer.echo(f"{card.id}: is on this machine already")
             continue

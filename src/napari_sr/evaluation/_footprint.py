@@ -98,10 +98,9 @@ def footprint(
 
 
 def _counted(network: nn.Module, side: int) -> tuple[int | None, int | None, int | None]:
-    from napari_sr.models import count_cost
-    from napari_sr.models._foreign import ForeignNetwork
+    from napari_sr.models import ExternalNetwork, count_cost
 
-    if isinstance(network, ForeignNetwork):
+    if isinstance(network, ExternalNetwork):
         return None, None, None
     cost = count_cost(network, side, side)
     return cost.parameters, cost.macs, cost.activations
@@ -111,7 +110,7 @@ def _peak(network: nn.Module, image: Tensor) -> int | None:
     import torch
 
     from napari_sr.inference import PeakTracker
-    from napari_sr.models._foreign import ForeignNetwork
+    from napari_sr.models import ExternalNetwork
 
     with torch.inference_mode():
         if image.device.type == "cuda":
@@ -120,7 +119,7 @@ def _peak(network: nn.Module, image: Tensor) -> int | None:
             return int(torch.cuda.max_memory_allocated(image.device))
         with PeakTracker() as tracker:
             network(image)
-    if isinstance(network, ForeignNetwork):
+    if isinstance(network, ExternalNetwork):
         return None  # its tensors are made out of sight
     held = (image, *network.parameters(), *network.buffers())
     return int(tracker.peak) + sum(each.nbytes for each in held)

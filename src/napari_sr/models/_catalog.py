@@ -1,103 +1,163 @@
-"""The catalog: cards of the models that ship, of published ones to download, and of the user's own, read from TOML."""
+"""The catalog: cards of bundled models, of published models to download, and of the user's models, stored as TOML."""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import logging
 import tomllib
 from functools import cache
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from napari_sr._text import error_line, one_line
 from napari_sr.errors import ModelNotFoundError, NapariSRError
-from napari_sr.models._card import COLORS, GROUPS, Checkpoint, ModelCard, american
-from napari_sr.models._home import WEIGHTS, models_folder
+from napari_sr.models._card import Checkpoint, ModelCard, american
+from napari_sr.models._paths import OFFICIAL_CATALOG, WEIGHTS, user_catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pydantic import TypeAdapter
+    from pydantic_core import ErrorDetails
 
 __all__ = [
-    "WEIGHTS",
     "CatalogError",
-    "card_of",
+    "find_by_sha256",
+    "find_card",
     "list_models",
-    "own_models",
     "read_catalog",
-    "user_catalog",
+    "to_toml",
+    "user_models",
 ]
 
 _REINSTALL = "reinstall napari-sr"
+"""Advice about a damaged catalog that is part of the package."""
+_SIMILAR = 0.6
+"""Similarity from 0 to 1 of two ids of which one may be a misspelling of the other; difflib's own default."""
+_UNKNOWN_KEY = "unexpected_keyword_argument"
+"""Type of pydantic's error for a key that is no field."""
 _LOG = logging.getLogger(__name__)
-
-_T = TypeVar("_T", Checkpoint, ModelCard)
 
 
 class CatalogError(NapariSRError, ValueError):
-    """A catalog file is damaged; the message says where."""
+    """A catalog is damaged; the message says where."""
 
 
 def list_models() -> list[ModelCard]:
-    """Cards of all models that `load_model` knows by id: bundled, published, and the user's own.
+    """List the models that `load_model` finds by id: bundled, published, and the user's.
 
-    Weights of published models must be downloaded first; `napari_sr.models.is_local` tells whether they are.
+    Returns
+    -------
+    list of ModelCard
+        Published models must be downloaded before they are run; see `napari_sr.models.is_local`.
     """
-    own = _readable_own()
+    own = _readable_user_models()
     taken = {card.id for card in own}
-    # where a later release brings a model of the same name, the user's goes on to mean what it meant
-    return [card for card in _shipped() if card.id not in taken] + list(own)
+    # if a later release adds a model of the same id, the id still means the user's model
+    return [card for card in _shipped() if card.id not in taken] + own
 
 
 @cache
 def _shipped() -> tuple[ModelCard, ...]:
-    official = Path(__file__).with_name("official.toml")
-    return read_catalog(WEIGHTS / "catalog.toml") + read_catalog(official)
+    return read_catalog(WEIGHTS / "catalog.toml") + read_catalog(OFFICIAL_CATALOG)
 
 
-def card_of(model: str) -> ModelCard:
-    """Card of a model by its id.
+def find_card(model: str) -> ModelCard:
+    """Find a model by its id.
+
+    Parameters
+    ----------
+    model : str
+        Id, in upper or lower case.
+
+    Returns
+    -------
+    ModelCard
+        Its card.
 
     Raises
     ------
     ModelNotFoundError
-        If the catalog has none of that id; near ones are named.
+        If the catalog has no such id. The message suggests similar ids.
     """
-    cards = {card.id: card for card in list_models()}
-    if model not in cards:
-        near = difflib.get_close_matches(model, cards, n=3, cutoff=0.4) or list(cards)[:3]
-        raise ModelNotFoundError(f"no model is called {model!r}; did you mean {', '.join(near)}?")
-    return cards[model]
+    cards = {card.id.casefold(): card for card in list_models()}
+    wanted = model.casefold()
+    if wanted in cards:
+        return cards[wanted]
+    similar = difflib.get_close_matches(wanted, cards, n=3, cutoff=_SIMILAR)
+    advice = (
+        f"did you mean {', '.join(cards[each].id for each in similar)}?"
+        if similar
+        else "run: napari-sr models list"
+    )
+    raise ModelNotFoundError(f"no model is called {one_line(model, 80)!r}; {advice}")
 
 
-def user_catalog() -> Path:
-    """File with the cards of the user's own models; it need not exist."""
-    return models_folder() / "catalog.toml"
+def find_by_sha256(sha256: str) -> ModelCard | None:
+    """Find the model to which a checkpoint file belongs.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the file, hexadecimal.
+
+    Returns
+    -------
+    ModelCard or None
+        None if no model of the catalog has that file.
+    """
+    for card in list_models():
+        if any(checkpoint.sha256 == sha256 for checkpoint in card.checkpoints):
+            return card
+    return None
 
 
-def own_models() -> tuple[ModelCard, ...]:
-    """Cards of the models that the user imported, added or trained.
+def user_models() -> tuple[ModelCard, ...]:
+    """Cards of all models that the user imported, added or trained.
 
     Raises
     ------
     CatalogError
-        If their catalog is damaged.
+        If any part of their catalog is damaged.
     """
     path = user_catalog()
-    if not path.is_file():
-        return ()
-    cards = read_catalog(path, f"mend {path}, or move it away and import your models again")
+    cards = read_catalog(path, _mend(path)) if path.is_file() else ()
     return tuple(dataclasses.replace(card, group="Mine") for card in cards)
 
 
+def _mend(path: Path) -> str:
+    return f"mend {path}, or move it away and import your models again"
+
+
 _WARNED: set[str] = set()
+"""Messages that were logged: a damaged catalog is read again and again."""
 
 
-def _readable_own() -> tuple[ModelCard, ...]:
-    """Own models; a damaged catalog must not take the others away, and is told of once."""
+def _readable_user_models() -> list[ModelCard]:
+    """User's models without those whose cards are damaged, about which a warning is logged once."""
+    path = user_catalog()
+    cards: dict[str, ModelCard] = {}
     try:
-        return own_models()
+        tables = _read_tables(path, _mend(path)) if path.is_file() else []
     except CatalogError as error:
-        if str(error) not in _WARNED:
-            _WARNED.add(str(error))
-            _LOG.warning("your own models are left out: %s", error)
-        return ()
+        _warn_once(f"your own models are left out: {error}")
+        return []
+    for table in tables:
+        try:
+            card = _card(table, path.name)
+        except CatalogError as error:
+            _warn_once(f"a model of yours is left out: {error}; {_mend(path)}")
+        else:
+            cards.setdefault(card.id, dataclasses.replace(card, group="Mine"))
+    return list(cards.values())
+
+
+def _warn_once(message: str) -> None:
+    if message not in _WARNED:
+        _WARNED.add(message)
+        _LOG.warning("%s", message)
 
 
 def read_catalog(path: Path, advice: str = _REINSTALL) -> tuple[ModelCard, ...]:
@@ -109,81 +169,113 @@ def read_catalog(path: Path, advice: str = _REINSTALL) -> tuple[ModelCard, ...]:
         TOML with ``[[model]]`` tables and ``[[model.checkpoint]]`` tables in them, whose keys are the
         fields of `ModelCard` and `Checkpoint`.
     advice : str
-        What to do about a file that cannot be read.
+        What the user can do about a file that cannot be read.
+
+    Returns
+    -------
+    tuple of ModelCard
+        In the order of the file.
 
     Raises
     ------
     CatalogError
-        If it cannot be read, or a key is unknown, missing or of the wrong type.
+        If the file cannot be read, or a key is unknown, missing or has a value of the wrong type.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise CatalogError(f"{path.name}: cannot be read ({error}); {advice}") from error
-    models = tables.get("model", [])
-    if not isinstance(models, list) or not all(isinstance(each, dict) for each in models):
-        raise CatalogError(f"{path.name}: write each model as a [[model]] table; {advice}")
-    cards = tuple(_card(table, path.name) for table in models)
+    cards = tuple(_card(table, path.name) for table in _read_tables(path, advice))
     ids = [card.id for card in cards]
     twice = {each for each in ids if ids.count(each) > 1}
     if twice:
-        raise CatalogError(f"{path.name}: {', '.join(sorted(twice))} stands there twice")
+        raise CatalogError(f"{path.name}: two models are called {', '.join(sorted(twice))}")
     return cards
 
 
-def _card(table: dict[str, Any], file: str) -> ModelCard:
-    where = f"{file}: model {table.get('id', '?')!r}"
-    rows = sorted(table.pop("checkpoint", []), key=lambda row: str(row.get("scale")))
-    table["checkpoints"] = tuple(_checkpoint(row, where) for row in rows)
-    card = _fill(ModelCard, american(table), where)
-    if card.color not in COLORS or card.group not in GROUPS or card.value_range not in (1, 255):
+def _read_tables(path: Path, advice: str) -> list[dict[str, Any]]:
+    try:
+        contents = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogError(
-            f"{where}: color must be one of {', '.join(COLORS)}, "
-            f"group one of {', '.join(GROUPS)}, value_range 1 or 255"
-        )
+            f"{path.name}: cannot be read ({error_line(error)}); {advice}"
+        ) from error
+    tables = contents.get("model", [])
+    if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+        raise CatalogError(f"{path.name}: write each model as a [[model]] table; {advice}")
+    return tables
+
+
+@cache
+def _checker() -> TypeAdapter[ModelCard]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ModelCard)
+
+
+def _card(table: dict[str, Any], file: str) -> ModelCard:
+    """Check a table of a catalog; CatalogError with one line if it is no card."""
+    from pydantic import ValidationError
+
+    where = f"{file}: model {one_line(str(table.get('id', '?')), 80)!r}"
+    fields = american(table)
+    fields["checkpoints"] = fields.pop("checkpoint", [])
+    try:
+        # strict validation builds tuples and dataclasses from JSON, but not from Python's lists and dictionaries
+        card = _checker().validate_json(json.dumps(fields, default=str))
+    except ValidationError as error:
+        # an unknown key first: where it is a misspelled one, another key is missing
+        problems = sorted(error.errors(), key=lambda each: each["type"] != _UNKNOWN_KEY)
+        raise CatalogError(f"{where}: {_in_words(problems[0])}") from error
+    except (ValueError, RecursionError) as error:
+        raise CatalogError(f"{where}: {error_line(error)}") from error
+    if card.value_range not in (1, 255):
+        raise CatalogError(f"{where}: value_range must be 1 or 255, not {card.value_range:g}")
     if not card.checkpoints or len(set(card.scales)) < len(card.checkpoints):
         raise CatalogError(f"{where}: needs one [[model.checkpoint]] for each scale")
-    return card
+    for each in card.checkpoints:
+        if bool(each.file) != (len(each.sha256) == 64):
+            raise CatalogError(f"{where}: x{each.scale} needs both file and sha256, or neither")
+    ascending = sorted(card.checkpoints, key=lambda each: each.scale)
+    return dataclasses.replace(card, checkpoints=tuple(ascending))
 
 
-def _checkpoint(row: dict[str, Any], where: str) -> Checkpoint:
-    try:
-        scores = {
-            name: (float(psnr), float(ssim)) for name, (psnr, ssim) in row.pop("scores", {}).items()
-        }
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CatalogError(f"{where}: write scores as {{ Set5 = [PSNR, SSIM] }}") from error
-    checkpoint = _fill(Checkpoint, {**row, "scores": scores}, where)
-    if bool(checkpoint.file) != (len(checkpoint.sha256) == 64):
-        raise CatalogError(f"{where}: x{checkpoint.scale} needs both file and sha256, or neither")
-    return checkpoint
+def _in_words(error: ErrorDetails) -> str:
+    """One line about a value that is not allowed."""
+    location = error["loc"]
+    key = one_line(str(location[-1] if location else ""), 80)
+    if "scores" in location:
+        return "write scores as { Set5 = [PSNR, SSIM] }"
+    if error["type"] == _UNKNOWN_KEY:
+        kind = Checkpoint if "checkpoints" in location else ModelCard
+        known = ", ".join(each.name for each in dataclasses.fields(kind))
+        return f"unknown key {key}; known are {known}"
+    if error["type"] == "missing":
+        return f"missing key {key!r}"
+    value = one_line(repr(error["input"]), 80)
+    if error["type"] == "literal_error":
+        return f"{key} must be {error['ctx']['expected']}, not {value}"
+    return f"{key} = {value} {error['msg'].removeprefix('Input ')}"
 
 
-def _fill(kind: type[_T], values: dict[str, Any], where: str) -> _T:
-    """Build a card or checkpoint from a table, saying what is wrong with it in one line."""
-    fields = {each.name: each for each in dataclasses.fields(kind)}
-    unknown = sorted(values.keys() - fields.keys())
-    if unknown:
-        raise CatalogError(
-            f"{where}: unknown key {', '.join(unknown)}; known are {', '.join(fields)}"
-        )
-    for name, value in values.items():
-        expected = _TYPES.get(str(fields[name].type), (object,))
-        if not isinstance(value, expected) or (isinstance(value, bool) and bool not in expected):
-            raise CatalogError(f"{where}: {name} = {value!r} should be {fields[name].type}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise CatalogError(f"{where}: {str(error).partition(') ')[2]}") from error
+def to_toml(cards: Iterable[ModelCard]) -> str:
+    """Write cards as the text of a catalog.
+
+    Parameters
+    ----------
+    cards : iterable of ModelCard
+        In the order in which they are to be listed.
+
+    Returns
+    -------
+    str
+        `read_catalog` reads equal cards from it.
+    """
+    import tomli_w
+
+    return tomli_w.dumps({"model": [_table(card) for card in cards]})
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,),
-    "int | None": (int,),
-    "float": (int, float),
-    "str": (str,),
-    "str | None": (str,),
-    "bool": (bool,),
-    "Color": (str,),
-    "Group": (str,),
-}
+def _table(card: ModelCard) -> dict[str, Any]:
+    table = dataclasses.asdict(card)
+    table["checkpoint"] = [
+        {key: value for key, value in row.items() if value is not None}
+        for row in table.pop("checkpoints")
+    ]
+    return table

@@ -19,13 +19,13 @@ from napari_sr.errors import (
     NapariSRError,
     UntrustedProgramError,
 )
-from napari_sr.models import _facts, _files
+from napari_sr.models import _expected_input, _files
 from napari_sr.models._assemble import Assembled, assemble
-from napari_sr.models._card import PROGRAMS, Checkpoint, Color, ModelCard
-from napari_sr.models._catalog import card_of, list_models
-from napari_sr.models._foreign import read_foreign
-from napari_sr.models._home import is_bundled, local_scales, path_of
+from napari_sr.models._card import PROGRAMS, Checkpoint, Color, ModelCard, accept_british_spelling
+from napari_sr.models._catalog import find_by_sha256, find_card, list_models
+from napari_sr.models._external import read_program
 from napari_sr.models._model import Model, ready
+from napari_sr.models._paths import is_bundled, local_scales, path_of
 from napari_sr.models._torchscript import read_tensors
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ _KEPT = 4
 """Networks of files that are kept where each block of an image brings its model along, as on a cluster."""
 
 
+@accept_british_spelling
 def load_model(
     model: str | Path | Model,
     *,
@@ -53,7 +54,7 @@ def load_model(
     Parameters
     ----------
     model : str, Path or Model
-        An id of the catalog (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``,
+        An id of the catalog in any case (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``,
         ``.pt``, ``.model``, ``.bin``, ``.ckpt`` as PyTorch writes them), or a loaded model. For a path,
         the architecture, scale and size are recognised from the tensors; networks that train with more
         branches than they need are merged. Of a TorchScript file, the tensors alone are taken, if they belong to
@@ -101,7 +102,7 @@ def _by_name(name: str) -> Model | Path:
     path = Path(name)
     if path.suffix.lower() in _files.SUFFIXES or path.is_file():
         return path
-    return _of_catalog(card_of(name))
+    return _of_catalog(find_card(name))
 
 
 def _of_catalog(card: ModelCard) -> Model:
@@ -134,7 +135,7 @@ def _with(model: Model, value_range: float | None, color: Color | None) -> Model
     if value_range is None and color is None:
         return model
     channels = 3 if model.card.color == "RGB" else 1
-    _facts.check(value_range, color, channels)
+    _expected_input.check_input(value_range, color, channels)
     card = replace(
         model.card,
         value_range=value_range or model.card.value_range,
@@ -145,7 +146,7 @@ def _with(model: Model, value_range: float | None, color: Color | None) -> Model
 
 def _from_card(card: ModelCard) -> Model:
     return Model(
-        card, lambda scale: _open(card, card.checkpoint(scale)), again=(_of_catalog, (card,))
+        card, lambda scale: _open(card, card.checkpoint(scale)), rebuild=(_of_catalog, (card,))
     )
 
 
@@ -180,7 +181,7 @@ def _from_file(
     """Model of one checkpoint file; what it expects is as the user says, or found out."""
     _files.check_file(path)
     digest = sha256(path)
-    known = _facts.twin(digest)
+    known = find_by_sha256(digest)
     agreed = trust_program or _trusted(known, digest)
     metadata, assembled = _opened(path, trusted=agreed)
     runs = assembled.architecture.id in PROGRAMS
@@ -190,10 +191,10 @@ def _from_file(
         card = replace(known, checkpoints=(checkpoint,))
         return _with(_of_file(path, card, network), value_range, color)
     architecture, channels = assembled.architecture, cast("int", network.in_channels)
-    _facts.check(value_range, color, channels)
+    _expected_input.check_input(value_range, color, channels)
     how = "as you say"
     if value_range is None:
-        value_range, how = _facts.range_of(metadata, architecture, network, path.name)
+        value_range, how = _expected_input.range_of(metadata, architecture, network, path.name)
     told = {name: one_line(text) for name, text in metadata.items()}
     title = one_line(path.stem)
     card = ModelCard(
@@ -203,7 +204,7 @@ def _from_file(
         summary=told.get("summary")
         or f"{architecture.title}, x{checkpoint.scale}; values to {value_range:g}, {how}",
         group="Mine",
-        color=color or _facts.color_of(metadata, architecture, channels),
+        color=color or _expected_input.color_of(metadata, architecture, channels),
         value_range=value_range,
         license=told.get("license", "not stated"),
         source=told.get("source", one_line(str(path))),
@@ -221,19 +222,19 @@ def _trusted(card: ModelCard | None, digest: str) -> bool:
 
 
 def _of_file(path: Path, card: ModelCard, network: nn.Module) -> Model:
-    return Model(card, lambda _: network, again=(_of_file_again, (path.resolve(), card)))
+    return Model(card, lambda _: network, rebuild=(_rebuild_from_file, (path.resolve(), card)))
 
 
-def _of_file_again(path: Path, card: ModelCard) -> Model:
+def _rebuild_from_file(path: Path, card: ModelCard) -> Model:
     """Model of a checkpoint file that another process has opened already."""
     (checkpoint,) = card.checkpoints
     with _LOCK:
-        network = _opened_again(path, checkpoint.sha256, checkpoint.trusted_program)
+        network = _open_for_rebuild(path, checkpoint.sha256, checkpoint.trusted_program)
         return _of_file(path, card, network)
 
 
 @lru_cache(maxsize=_KEPT)
-def _opened_again(path: Path, expected: str, trusted: bool) -> nn.Module:
+def _open_for_rebuild(path: Path, expected: str, trusted: bool) -> nn.Module:
     if not path.is_file():
         raise ModelNotFoundError(f"{path}: no such file on {gethostname()}")
     if sha256(path) != expected:
@@ -249,7 +250,7 @@ def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]
         if kind not in PROGRAMS:
             contents = _files.read(path)
             return contents.metadata, _assembled(contents, path.name)
-        return read_foreign(path, kind) if trusted else _without_program(path, kind)
+        return read_program(path, kind) if trusted else _without_program(path, kind)
     except NapariSRError:
         raise
     except Exception as error:

@@ -1,4 +1,4 @@
-"""A model that is ready to run: its card and a network for each native scale."""
+"""A loaded model: its card and a network for each native scale."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.errors import InputError
-from napari_sr.models._foreign import ForeignNetwork, Tiling
+from napari_sr.models._external import ExternalNetwork, Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +20,10 @@ __all__ = ["Model", "ready"]
 
 
 class Model:
-    """A model: card, native scales, and networks that are opened when first asked for.
+    """A model: its card, its native scales, and networks that are opened when they are first used.
 
-    Safe to share between threads; a network that was opened is kept. What is pickled is the way to the model and no
-    network: another process opens its own copy of the file, once.
+    It may be shared between threads; a network that was opened is kept. Pickling stores how to load the model rather
+    than its networks, so that another process opens its own copy of the file, once.
 
     Parameters
     ----------
@@ -31,27 +31,27 @@ class Model:
         Its facts.
     open_network : callable
         Native scale to network; called once for each scale.
-    again : tuple of callable and arguments, optional
-        What to call in another process to have this model there; without, it is made anew of `card` and
-        `open_network`, which must be picklable then.
+    rebuild : tuple of callable and arguments, optional
+        What to call in another process to load this model there. Default: the constructor with `card` and
+        `open_network`, which must then be picklable.
     """
 
     def __init__(
         self,
         card: ModelCard,
         open_network: Callable[[int], nn.Module],
-        again: tuple[Callable[..., Model], tuple[Any, ...]] | None = None,
+        rebuild: tuple[Callable[..., Model], tuple[Any, ...]] | None = None,
     ) -> None:
         self.card = card
         self._open = open_network
-        self._again = again
+        self._rebuild = rebuild
         self._networks: dict[int, nn.Module] = {}
         self._halos: dict[int, int | None] = {}
         self._lock = threading.RLock()
 
     @property
     def id(self) -> str:
-        """Id in the catalog, or the file's name for a file."""
+        """Id in the catalog; for a file its name without the suffix."""
         return self.card.id
 
     @property
@@ -60,7 +60,17 @@ class Model:
         return self.card.scales
 
     def network(self, scale: int) -> nn.Module:
-        """Network of a native scale: float32 on the CPU, merged, frozen, in evaluation mode.
+        """Network of a native scale.
+
+        Parameters
+        ----------
+        scale : int
+            Native scale.
+
+        Returns
+        -------
+        torch.nn.Module
+            Float32, on the CPU, merged, frozen, in evaluation mode.
 
         Raises
         ------
@@ -86,15 +96,18 @@ class Model:
 
     def _measured(self, scale: int) -> int | None:
         network = self.network(scale)
-        if isinstance(network, ForeignNetwork):
+        if isinstance(network, ExternalNetwork):
             return network.halo(self.card.value_range)
         return halo(network)
 
     def tiling(self, scale: int) -> Tiling:
-        """Whether an image may be cut for a native scale: without a word, with a warning about seams, or never.
+        """Whether an image may be cut into tiles for a native scale.
 
-        A program that others wrote has no frame by which its attention would know where a tile lies; if it sees
-        everything, or answers by where a part lies, its tiles do not fit together.
+        Returns
+        -------
+        {"allowed", "discouraged", "never"}
+            Discouraged for a program of unbounded receptive field: it is not given the position of a tile, so that
+            the tiles would not fit together.
         """
         stated: Tiling | None = getattr(self.network(scale), "tiling", "allowed")
         if stated is None:
@@ -112,14 +125,25 @@ class Model:
             raise InputError(f"model {self.id} has no native x{scale}; it has {native}")
 
     def __reduce__(self) -> tuple[Callable[..., Model], tuple[Any, ...]]:
-        return self._again or (Model, (self.card, self._open))
+        return self._rebuild or (Model, (self.card, self._open))
 
     def __repr__(self) -> str:
         return f"<Model {self.id} {'/'.join(f'x{each}' for each in self.scales)}>"
 
 
 def ready(network: nn.Module) -> nn.Module:
-    """Merge the branches of a network that trains with them, and freeze it."""
+    """Merge the branches that a network has for training only, and freeze it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        With a method ``merged`` if it has such branches.
+
+    Returns
+    -------
+    torch.nn.Module
+        Float32, in evaluation mode, without gradients.
+    """
     merge = getattr(network, "merged", None)
     plain: nn.Module = merge() if callable(merge) else network
     return plain.float().eval().requires_grad_(False)

@@ -1,17 +1,14 @@
-"""Writing checkpoints: safetensors that say what they are, and never half a file."""
+"""Writing of checkpoints: safetensors with metadata from which the network can be rebuilt."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import save
 
-from napari_sr.errors import FileWriteError
+from napari_sr._files import write_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,16 +28,16 @@ def save_network(
     color: str = "Y",
     **metadata: object,
 ) -> Path:
-    """Write a network as safetensors, with all that `load_model` needs to know in its header.
+    """Write a network as safetensors, with all that `load_model` needs in its header.
 
-    The file is written beside its place and renamed, so that a reader finds the old or the new one.
+    The file is written under a temporary name and renamed, so that no reader ever finds half of it.
 
     Parameters
     ----------
     path : str or Path
         Ends in ``.safetensors``. Its folder is created.
     network : torch.nn.Module
-        Its state dict is stored, in the data types that it has.
+        Its state dict is stored in its own data types.
     architecture : str
         Id in the register, e.g. ``"ecbsr-plain"``.
     config : mapping
@@ -50,7 +47,7 @@ def save_network(
     color : {"Y", "RGB", "grey"}
         What it was trained on.
     **metadata : object
-        More to store as text, e.g. ``training_data="…"``.
+        Additional facts, stored as text, e.g. ``training_data="…"``.
 
     Returns
     -------
@@ -60,7 +57,7 @@ def save_network(
     Raises
     ------
     FileWriteError
-        If it cannot be written; what stood there before is untouched.
+        If it cannot be written; an existing file is not changed.
     """
     path = Path(path)
     header = {
@@ -73,19 +70,5 @@ def save_network(
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    _write(path, save(tensors, header))
+    write_bytes(path, save(tensors, header), make_folder=True)
     return path
-
-
-def _write(path: Path, data: bytes) -> None:
-    # not tempfile's: those only their owner may read
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(data)
-        os.replace(beside, path)
-    except OSError as error:
-        raise FileWriteError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)

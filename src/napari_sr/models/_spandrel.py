@@ -1,7 +1,7 @@
-"""Architectures that we do not have and spandrel does: ESRGAN, SwinIR, HAT, DAT, RCAN and some forty more.
+"""Architectures of the package spandrel: ESRGAN, SwinIR, HAT, DAT, RCAN and some forty more.
 
-spandrel (an extra; it needs torchvision) recognises a network by its tensors, as we do, and says of each whether it may
-be cut into tiles and in which precision it works. The file itself is read by us, as tensors only.
+spandrel (an extra, which needs torchvision) recognizes a network by its tensors, and states whether images may be cut
+into tiles for it and in which precisions it works. The file itself is read by this package, as tensors only.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from napari_sr._text import error_line
 from napari_sr.architectures.registry import Architecture
 from napari_sr.errors import ModelLoadError, UnknownArchitectureError
 from napari_sr.models._assemble import Assembled
+from napari_sr.models._external import ExternalNetwork, Tiling
 from napari_sr.models._files import Contents, candidates
-from napari_sr.models._foreign import ForeignNetwork, Tiling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +28,14 @@ _TILING: dict[str, Tiling] = {
     "DISCOURAGED": "discouraged",
     "INTERNAL": "never",
 }
+"""Names in spandrel; a network of the last kind cuts images itself."""
 
 _WIDEST = 64
-"""Pixels: windows that are larger are no grid worth keeping to."""
+"""Largest window of attention in pixels to whose grid tiles are aligned; larger ones would leave few sizes of tiles."""
 
 
 class SpandrelProgram(nn.Module):
-    """A network as spandrel calls it: padded to the sizes that it needs, the output clipped to [0, 1].
+    """A network that spandrel calls: it pads images to the required sizes and clips the output to [0, 1].
 
     Parameters
     ----------
@@ -44,11 +46,11 @@ class SpandrelProgram(nn.Module):
     def __init__(self, descriptor: Any) -> None:
         super().__init__()
         self.descriptor = descriptor
-        self.network = descriptor.model  # so that it is moved and copied with us
+        self.network = descriptor.model  # a submodule, so that `to` and `deepcopy` include it
 
     def forward(self, x: Tensor) -> Tensor:
         """``(1, C, H, W)`` to ``(1, C, s·H, s·W)``."""
-        out: Tensor = self.descriptor(x.clone())  # RCAN, for one, writes into what it is given
+        out: Tensor = self.descriptor(x.clone())  # some networks, such as RCAN, change their input
         return out
 
 
@@ -58,7 +60,7 @@ def have_spandrel() -> bool:
 
 
 def read_with_spandrel(contents: Contents, name: str, reason: ModelLoadError) -> Assembled:
-    """Let spandrel recognise what we do not.
+    """Load a checkpoint with spandrel if its architecture is not in the register.
 
     Parameters
     ----------
@@ -67,12 +69,17 @@ def read_with_spandrel(contents: Contents, name: str, reason: ModelLoadError) ->
     name : str
         The file, for messages.
     reason : ModelLoadError
-        Why we cannot load it; raised again if spandrel does not know it either.
+        Why this package cannot load it; raised if spandrel does not know it either.
+
+    Returns
+    -------
+    Assembled
+        The network in an `ExternalNetwork`.
 
     Raises
     ------
     ModelLoadError
-        If there is no spandrel or it does not work, or the network does not enlarge grey or RGB images.
+        If spandrel is missing or does not work, or the network does not enlarge gray or RGB images.
     """
     if not have_spandrel():
         if isinstance(reason, UnknownArchitectureError):
@@ -87,13 +94,13 @@ def read_with_spandrel(contents: Contents, name: str, reason: ModelLoadError) ->
 
 
 def _described(contents: Contents, name: str) -> Any:
-    """What spandrel makes of a state dict; None if it does not know it."""
+    """Descriptor of a state dict in spandrel; None if spandrel does not know its architecture."""
     try:
         from spandrel import MAIN_REGISTRY, UnsupportedModelError
     except (ImportError, RuntimeError) as error:
         raise ModelLoadError(
-            f"{name}: is none of our architectures, and spandrel cannot be imported ({_first_line(error)}); "
-            "torch and torchvision must be of releases that belong together"
+            f"{name}: is of no known architecture, and spandrel cannot be imported ({error_line(error)}); "
+            "torch and torchvision must be of matching releases"
         ) from error
     for state in candidates(contents.tensors):
         try:
@@ -101,9 +108,9 @@ def _described(contents: Contents, name: str) -> Any:
         except UnsupportedModelError:
             continue
         except Exception as error:
-            # its detectors look up keys and shapes of networks that merely resemble theirs
+            # spandrel reads keys and shapes that networks of similar architectures may lack
             raise ModelLoadError(
-                f"{name}: spandrel recognises it, but cannot build it ({_first_line(error)})"
+                f"{name}: spandrel recognizes it, but cannot build it ({error_line(error)})"
             ) from error
     return None
 
@@ -114,12 +121,12 @@ def _assembled(descriptor: Any, name: str) -> Assembled:
     if problem:
         raise ModelLoadError(f"{name}: is {title}, which {problem}")
     descriptor.eval()
-    network = ForeignNetwork(
+    network = ExternalNetwork(
         SpandrelProgram(descriptor),
         descriptor.scale,
         descriptor.input_channels,
         step=descriptor.size_requirements.multiple_of,
-        one_by_one=True,  # all that it promises
+        one_by_one=True,  # spandrel does not promise batches
         halo=None,
         alignment=_window(descriptor.model),
         tiling=_TILING[descriptor.tiling.name],
@@ -139,17 +146,17 @@ def _assembled(descriptor: Any, name: str) -> Assembled:
 
 def _problems(descriptor: Any) -> Iterator[str]:
     channels = descriptor.input_channels, descriptor.output_channels
-    # those that want a mask beside the image have another class, without a purpose for whole images
+    # networks that need a mask beside the image have a descriptor without a purpose
     if getattr(descriptor, "purpose", None) not in ("SR", "FaceSR", "Restoration"):
         yield "does not take an image alone"
     if channels not in ((1, 1), (3, 3)):
-        yield f"makes {channels[1]} channels out of {channels[0]}, neither grey nor RGB"
+        yield f"maps {channels[0]} channels to {channels[1]}, neither gray nor RGB"
     if descriptor.scale < 2:
         yield "does not enlarge images"
 
 
 def _window(network: nn.Module) -> int:
-    """Side of the windows in which a transformer compares pixels, which should lie as they do in the whole image."""
+    """Side of the windows of a transformer, to which tiles are aligned so that windows lie as in the whole image."""
     side = getattr(network, "window_size", 1)
     return side if isinstance(side, int) and 1 <= side <= _WIDEST else 1
 
@@ -157,7 +164,3 @@ def _window(network: nn.Module) -> int:
 def _precisions(descriptor: Any) -> frozenset[str]:
     low = {"float16": descriptor.supports_half, "bfloat16": descriptor.supports_bfloat16}
     return frozenset({"float32"} | {name for name, able in low.items() if able})
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["METADATA", "old_on_purpose", "read_tensors", "read_torchscript"]
+__all__ = ["METADATA", "read_tensors", "read_torchscript", "silence_torchscript_warnings"]
 
 METADATA = "napari-sr.json"
 """Name of the text file in the archive in which our exports describe themselves."""
@@ -49,7 +49,7 @@ _PARTS = ("data.pkl", "constants.pkl", "version", ".data/version", "byteorder")
 
 
 @contextmanager
-def old_on_purpose() -> Iterator[None]:
+def silence_torchscript_warnings() -> Iterator[None]:
     """Silence deprecation warnings, and the guesses of tracer and exporter, which are checked by running."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -93,7 +93,7 @@ def read_torchscript(path: Path) -> tuple[torch.nn.Module, dict[str, str]]:
     ModelLoadError
         If the file is damaged, or uses an operator that is not allowed.
     """
-    with _explained(path.name), path.open("rb") as file, old_on_purpose():
+    with _explained(path.name), path.open("rb") as file, silence_torchscript_warnings():
         archive = Archive(file)
         check_script_pickles(archive)
         checked = io.BytesIO(write_archive(_checked_entries(archive)))

@@ -14,7 +14,7 @@ import torch
 
 from napari_sr._text import error_line, one_line
 from napari_sr.errors import ExportError
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export._torchscript import example
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def write_onnx(path: Path, network: nn.Module, facts: Mapping[str, str]) -> None
     if not have_onnx():
         raise ExportError("ONNX needs more packages; run: pip install 'napari-sr[onnx]'")
     try:
-        with old_on_purpose(), torch.no_grad():
+        with silence_torchscript_warnings(), torch.no_grad():
             torch.onnx.export(
                 network,
                 (example(network),),

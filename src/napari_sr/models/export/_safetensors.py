@@ -62,7 +62,7 @@ def write_safetensors(path: Path, network: nn.Module, facts: Mapping[str, str]) 
 
 def _configuration(network: nn.Module) -> tuple[Architecture, dict[str, Any]]:
     """Architecture and keywords that build a network: from its attributes, or else from its tensors."""
-    for architecture in registry.all():
+    for architecture in registry.architectures():
         if architecture.build is type(network):
             config = {
                 name: getattr(network, name, None)

@@ -10,7 +10,7 @@ import torch
 
 from napari_sr._text import error_line
 from napari_sr.errors import ExportError
-from napari_sr.models._torchscript import METADATA, old_on_purpose
+from napari_sr.models._torchscript import METADATA, silence_torchscript_warnings
 from napari_sr.models.export._compare import photograph
 from napari_sr.models.export._facts import smallest
 
@@ -42,7 +42,7 @@ def write_torchscript(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     """
     file = io.BytesIO()
     try:
-        with old_on_purpose(), torch.no_grad():
+        with silence_torchscript_warnings(), torch.no_grad():
             program = torch.jit.trace(network, example(network), check_trace=False)
             # into memory: PyTorch's own error for a full disk does not say so
             torch.jit.save(program, file, _extra_files={METADATA: json.dumps(dict(facts))})

@@ -1,4 +1,4 @@
-"""Programs that others wrote load as models, or are refused in one line that says why."""
+"""Programs from other sources load as models, or are refused with one line that gives the reason."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from napari_sr.architectures import registry
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
 from napari_sr.models import load_model
 from napari_sr.models._files import kind_of
-from napari_sr.models._torchscript import old_on_purpose
+from napari_sr.models._torchscript import silence_torchscript_warnings
 from napari_sr.models.export import export_model
 from tests.models.exporting import small_model
 
@@ -45,7 +45,7 @@ class Enlarging(nn.Module):
 
 def scripted(network, path):
     channels = network.mix.in_channels if hasattr(network, "mix") else 3
-    with old_on_purpose():
+    with silence_torchscript_warnings():
         torch.jit.save(torch.jit.trace(network, torch.rand(1, channels, 32, 32)), str(path))
     return path
 
@@ -69,7 +69,7 @@ def graph(
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 2, 5])
-def test_scale_and_channels_are_found_by_running(scale, channels, tmp_path):
+def test_scale_and_channels_are_determined_by_running(scale, channels, tmp_path):
     model = run_program(scripted(Enlarging(scale, channels), tmp_path / "theirs.pt"))
     assert model.scales == (scale,)
     assert model.card.color == ("RGB" if channels == 3 else "Y")
@@ -77,7 +77,7 @@ def test_scale_and_channels_are_found_by_running(scale, channels, tmp_path):
 
 
 @pytest.mark.parametrize("range_", [1.0, 255.0])
-def test_the_value_range_is_found_by_trying(range_, tmp_path):
+def test_the_value_range_is_determined_by_running(range_, tmp_path):
     class Biased(Enlarging):
         def forward(self, x):
             return super().forward(x) + 0.1 * range_ * (x.mean() < 0.1 * range_)
@@ -90,7 +90,7 @@ def test_the_value_range_is_found_by_trying(range_, tmp_path):
 
 
 @pytest.mark.parametrize("step", [2, 4, 16])
-def test_sides_of_any_length_are_extended_for_the_program(step, tmp_path):
+def test_images_are_padded_to_the_step_of_the_program(step, tmp_path):
     path = scripted(Enlarging(2, 1, step), tmp_path / "theirs.pt")
     model = run_program(path, value_range=1)
     x = torch.rand(2, 1, 13, 37)
@@ -99,7 +99,7 @@ def test_sides_of_any_length_are_extended_for_the_program(step, tmp_path):
     torch.testing.assert_close(y, nearest + 0.001)
 
 
-def test_a_graph_made_elsewhere_runs_in_the_engine(tmp_path):
+def test_a_foreign_onnx_graph_upscales_images(tmp_path):
     path = graph(tmp_path / "theirs.onnx")
     image = np.random.default_rng(0).integers(0, 256, (21, 30, 3), dtype=np.uint8)
     found = upscale(image, 3, run_program(path, value_range=1), tile=16)
@@ -125,7 +125,7 @@ def test_a_program_can_be_copied(tmp_path):
     assert torch.equal(copy.deepcopy(network)(x), network(x))
 
 
-def test_tensors_under_the_same_suffix_are_no_program(tmp_path):
+def test_tensors_with_the_suffix_of_programs_are_tensors(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "tensors.pt")
     scripted(Enlarging(), tmp_path / "program.pt")
     found = [kind_of(tmp_path / f"{name}.pt") for name in ("tensors", "program")]
@@ -148,7 +148,7 @@ class Writer(nn.Module):
 
 def test_a_program_that_could_write_files_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with old_on_purpose():
+    with silence_torchscript_warnings():
         torch.jit.save(torch.jit.script(Writer()), "writer.pt")
     with pytest.raises(ModelLoadError, match=r"uses operator 'torch\.save', which is not allowed"):
         run_program("writer.pt")
@@ -175,7 +175,7 @@ def test_a_program_that_could_write_files_is_not_opened(tmp_path, monkeypatch):
     ],
     ids=["classifier", "fixed size", "bytes", "four channels", "garbage"],
 )
-def test_what_is_no_network_for_images_is_refused(make, message, tmp_path):
+def test_programs_that_do_not_enlarge_images_are_refused(make, message, tmp_path):
     suffix = ".pt" if "Classifier" in make.__code__.co_names else ".onnx"
     path = tmp_path / f"theirs{suffix}"
     make(path)
@@ -195,18 +195,18 @@ def test_truncated_files_are_refused_in_one_line(suffix, tmp_path):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path):
+def test_a_missing_file_is_reported(tmp_path):
     with pytest.raises(ModelNotFoundError, match="no such file"):
         load_model(tmp_path / "nothing.onnx")
 
 
-def test_without_onnxruntime_it_is_named(tmp_path, monkeypatch):
+def test_missing_onnxruntime_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr("napari_sr.models._onnx.find_spec", lambda _: None)
     with pytest.raises(ModelLoadError, match=r"pip install 'napari-sr\[onnx\]'"):
         run_program(graph(tmp_path / "a.onnx"))
 
 
-def test_what_looks_at_everything_is_given_everything(tmp_path):
+def test_programs_with_global_context_get_the_whole_image(tmp_path):
     """By itself, the planner cuts an image for such a program only where memory is short: tiles would show seams."""
     export_model(small_model(registry.get("rfdn"), 2), tmp_path / "all.onnx")
     model = run_program(tmp_path / "all.onnx")
@@ -215,7 +215,7 @@ def test_what_looks_at_everything_is_given_everything(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".onnx"])
-def test_where_it_must_be_cut_the_run_says_that_seams_may_show(suffix, tmp_path, caplog):
+def test_cutting_for_a_program_with_global_context_warns_of_seams(suffix, tmp_path, caplog):
     """An export of an attention network is not told where its tiles lie, as the model itself is."""
     export_model(small_model(registry.get("rfdn"), 2), tmp_path / f"all{suffix}")
     model = run_program(tmp_path / f"all{suffix}")
@@ -227,7 +227,7 @@ def test_where_it_must_be_cut_the_run_says_that_seams_may_show(suffix, tmp_path,
     assert "tile=None" in said
 
 
-def test_a_program_that_sees_little_is_cut_without_a_word(tmp_path, caplog):
+def test_a_program_with_a_small_halo_is_tiled_without_a_warning(tmp_path, caplog):
     model = run_program(scripted(Enlarging(), tmp_path / "theirs.pt"), value_range=1)
     image = np.random.default_rng(0).integers(0, 256, (90, 80, 3), dtype=np.uint8)
     upscale(image, 2, model, tile=32)

@@ -1,4 +1,4 @@
-"""The value range of an unknown file is found by trying, and said; where it cannot be, it is asked for."""
+"""The value range that an unknown file expects is measured and stated, or asked for where this cannot decide."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 from napari_sr.architectures.ecbsr import PlainECBSR
 from napari_sr.errors import ModelRangeError
 from napari_sr.models import load_model
-from napari_sr.models._probe import Finding, probe_range
+from napari_sr.models._expected_input import Finding, probe_range
 
 OFFICIAL = {
     "rfdn/RFDN_AIM.pth": 255,
@@ -27,7 +27,7 @@ OFFICIAL = {
 
 
 @pytest.mark.parametrize(("path", "value_range"), OFFICIAL.items())
-def test_trying_finds_the_range_of_official_files(path, value_range, shared):
+def test_probing_finds_the_range_of_official_files(path, value_range, shared):
     model = load_model(shared / "checkpoints" / path, value_range=1)
     assert probe_range(model.network(model.scales[0])).value_range == value_range
 
@@ -51,28 +51,28 @@ def works_where_nothing_passes(weight: float, bias: float) -> PlainECBSR:
         (-1, 10, 255),  # passes what is below 10
     ],
 )
-def test_the_range_in_which_a_file_works_is_found(tmp_path, weight, bias, value_range):
+def test_probing_finds_the_range_in_which_a_network_works(tmp_path, weight, bias, value_range):
     torch.save(works_where_nothing_passes(weight, bias).state_dict(), tmp_path / "x.pth")
     assert load_model(tmp_path / "x.pth").card.value_range == value_range
 
 
-def test_a_range_that_was_found_is_said(tmp_path, shared):
+def test_summary_states_how_the_range_was_found(tmp_path, shared):
     """Of a file that the catalog does not know: the same tensors, saved by somebody else."""
     official = shared / "checkpoints/rfdn/RFDN_AIM.pth"
     torch.save({"params": torch.load(official, weights_only=True)}, tmp_path / "x.pth")
     model = load_model(tmp_path / "x.pth")
     assert model.card.value_range == 255
-    assert "values to 255, a test picture gains" in model.card.summary
+    assert "values to 255, a test image gains" in model.card.summary
 
 
-def test_an_official_file_has_its_card(shared):
+def test_official_files_get_their_cards(shared):
     """Nothing is tried where it is known, and the license comes with it."""
     model = load_model(shared / "checkpoints/rfdn/RFDN_AIM.pth")
     assert (model.id, model.scales) == ("rfdn-official", (4,))
     assert (model.card.value_range, model.card.license) == (255, "MIT")
 
 
-def test_a_range_that_cannot_be_told_is_asked_for(tmp_path):
+def test_an_undecided_range_is_an_error_that_asks_for_it(tmp_path):
     torch.save(works_where_nothing_passes(-1, 1000).state_dict(), tmp_path / "x.pth")
     with pytest.raises(ModelRangeError, match="pass value_range=1 or value_range=255"):
         load_model(tmp_path / "x.pth")
@@ -91,5 +91,5 @@ def test_a_range_that_cannot_be_told_is_asked_for(tmp_path):
         ((-torch.inf, -torch.inf), None),
     ],
 )
-def test_what_is_concluded(gains, value_range):
+def test_gains_decide_the_range(gains, value_range):
     assert Finding(gains).value_range == value_range

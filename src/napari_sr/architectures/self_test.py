@@ -1,8 +1,7 @@
-"""Does a network do what a super-resolution network does? Let it, and look.
+"""Self-test of a network: by how many decibels it restores a test image better than bicubic interpolation does.
 
-Some checkpoints do not say what they are: a bank of 128 filters may be 32 images at x2 that compete, or
-4 images and 4 keys at x4; values may go to 1 or to 255. Only the right reading restores a picture better
-than interpolation does.
+The tensors of some checkpoints are ambiguous: a bank of 128 filters may give 32 competing images at x2, or 4 images and
+4 keys at x4; values may go up to 1 or to 255. Only the right configuration restores an image better than interpolation.
 """
 
 from __future__ import annotations
@@ -15,22 +14,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["best_reading", "dead_leaves", "gain"]
+__all__ = ["Candidate", "dead_leaves", "identify_config", "psnr_gain"]
 
-Reading = tuple[Callable[..., nn.Module], dict[str, Any]]
+Candidate = tuple[Callable[..., nn.Module], dict[str, Any]]
+"""A network class and the keywords to build it with."""
 
 _SIZE = 144
-"""Side of the test picture: a multiple of the usual scales, cut for others."""
+"""Side of the test image in pixels: a multiple of the scales 2, 3 and 4; cropped for others."""
 
 
-def best_reading(state: Mapping[str, Tensor], readings: Sequence[Reading]) -> Reading:
-    """Pick the reading of a state dict that restores the test picture best.
+def identify_config(state: Mapping[str, Tensor], candidates: Sequence[Candidate]) -> Candidate:
+    """Choose the configuration of a state dict that restores the test image best.
 
     Parameters
     ----------
     state : mapping of str to tensor
-        Weights that fit every reading, for values in [0, 1] and one channel.
-    readings : sequence of (network class, keywords)
+        Weights that fit every candidate, for values in [0, 1] and one channel.
+    candidates : sequence of (network class, keywords)
         At least one.
 
     Returns
@@ -38,33 +38,33 @@ def best_reading(state: Mapping[str, Tensor], readings: Sequence[Reading]) -> Re
     network class, keywords
         The one with the largest gain over interpolation at its own scale.
     """
-    if len(readings) == 1:
-        return readings[0]
+    if len(candidates) == 1:
+        return candidates[0]
     weights = {name: value.float() for name, value in state.items()}
 
-    def gain_of(reading: Reading) -> float:
-        network = reading[0](**reading[1]).eval()
+    def gain(candidate: Candidate) -> float:
+        network = candidate[0](**candidate[1]).eval()
         network.load_state_dict(weights)
-        return gain(network)
+        return psnr_gain(network)
 
-    return max(readings, key=gain_of)
+    return max(candidates, key=gain)
 
 
-def gain(network: nn.Module, value_range: float = 1.0) -> float:
-    """How many decibels better than bicubic interpolation a network restores the test picture.
+def psnr_gain(network: nn.Module, value_range: float = 1.0) -> float:
+    """PSNR of the test image restored by a network, less that of bicubic interpolation.
 
     Parameters
     ----------
     network : torch.nn.Module
-        In evaluation mode, on the CPU, with ``scale`` and ``in_channels``. One whose scale is 1 gets a
-        picture that was enlarged before.
+        In evaluation mode, on the CPU, with ``scale`` and ``in_channels``. One whose scale is 1 gets an
+        image that was enlarged before.
     value_range : float
-        It gets values in ``[0, value_range]``.
+        Its input has values in ``[0, value_range]``.
 
     Returns
     -------
     float
-        Some decibels for a good network, far below zero for nonsense; minus infinity for NaN.
+        In dB: positive for a network that works, far below zero for a wrong configuration, minus infinity for NaN.
     """
     scale, channels = cast("int", network.scale), cast("int", network.in_channels)
     side = _SIZE - _SIZE % scale
@@ -81,14 +81,14 @@ def _resized(x: Tensor, scale: float) -> Tensor:
 
 
 def _error(image: Tensor, reference: Tensor, border: int) -> Tensor:
-    """Mean squared difference off the border, never quite zero."""
+    """Mean squared difference without the border, at least 1e-6 so that its logarithm is finite."""
     difference = (image - reference)[..., border:-border, border:-border]
     return difference.square().mean().nan_to_num(torch.inf).clamp(min=1e-6)
 
 
 @cache
 def dead_leaves(size: int, leaves: int = 400) -> Tensor:
-    """Draw a picture with the statistics of photographs: discs of all sizes that hide one another.
+    """Draw an image with the statistics of photographs: discs of all sizes that occlude one another.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def dead_leaves(size: int, leaves: int = 400) -> Tensor:
     Returns
     -------
     Tensor, shape (size, size)
-        Values in [0.1, 0.9]; the same at every call.
+        Values in [0.1, 0.9], the same for every call.
 
     References
     ----------
@@ -109,15 +109,15 @@ def dead_leaves(size: int, leaves: int = 400) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     fine = 3 * size  # drawn finer and averaged, so that the edges are smooth
     image = torch.full((fine, fine), 0.5)
-    for x, y, u, grey in torch.rand((leaves, 4), generator=generator).tolist():
+    for x, y, u, gray in torch.rand((leaves, 4), generator=generator).tolist():
         radius = 0.02 / (1.0 - 0.92 * u)  # many small, few large
-        _draw_disc(image, x * fine, y * fine, radius * fine, 0.1 + 0.8 * grey)
+        _draw_disc(image, x * fine, y * fine, radius * fine, 0.1 + 0.8 * gray)
     return functional.avg_pool2d(image[None], 3)[0]
 
 
-def _draw_disc(image: Tensor, x: float, y: float, radius: float, grey: float) -> None:
+def _draw_disc(image: Tensor, x: float, y: float, radius: float, gray: float) -> None:
     top, left = max(0, int(y - radius)), max(0, int(x - radius))
     box = image[top : int(y + radius) + 1, left : int(x + radius) + 1]
     rows = torch.arange(top, top + box.shape[0])[:, None] - y
     columns = torch.arange(left, left + box.shape[1])[None] - x
-    box[rows**2 + columns**2 < radius**2] = grey
+    box[rows**2 + columns**2 < radius**2] = gray

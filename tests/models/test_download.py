@@ -1,4 +1,4 @@
-"""A file arrives whole and right, or not at all, whatever the server and the disk do."""
+"""A download is complete and verified, or leaves no file, whatever server and disk do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from napari_sr.errors import CancelledError, DownloadError
-from napari_sr.models import _transfer
-from napari_sr.models._transfer import fetch
+from napari_sr.models import _download
+from napari_sr.models._download import fetch
 
 DATA = np.random.default_rng(0).bytes(100_000)
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -61,7 +61,7 @@ def test_a_good_file_replaces_the_old_one(served, target, manner, size):
         assert told[-1] == (size, size)
 
 
-def test_the_folder_is_made(served, tmp_path):
+def test_missing_folders_are_created(served, tmp_path):
     fetch(served.url("good"), tmp_path / "a" / "b" / "net.pth", SHA)
     assert (tmp_path / "a" / "b" / "net.pth").read_bytes() == DATA
 
@@ -78,7 +78,7 @@ def test_the_folder_is_made(served, tmp_path):
         ("ill", "500.*try again later"),
     ],
 )
-def test_what_a_bad_server_sends_is_not_kept(served, target, manner, complaint):
+def test_wrong_or_incomplete_data_is_not_kept(served, target, manner, complaint):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stderr", io.StringIO())  # pooch must not tell it a second time
         message = refused(served.url(manner), target)
@@ -87,16 +87,16 @@ def test_what_a_bad_server_sends_is_not_kept(served, target, manner, complaint):
     assert served.url(manner) in message
 
 
-def test_an_endless_file_of_unknown_size_is_given_up(served, target, monkeypatch):
-    monkeypatch.setattr(_transfer, "LARGEST", 200_000)
+def test_an_endless_file_of_unknown_size_is_stopped(served, target, monkeypatch):
+    monkeypatch.setattr(_download, "LARGEST", 200_000)
     assert "more than the 200,000 bytes" in refused(served.url("endless"), target, size=None)
 
 
-def test_a_silent_server_is_given_up(served, target):
+def test_a_server_that_falls_silent_times_out(served, target):
     assert "broke off" in refused(served.url("slow"), target, timeout=0.2)
 
 
-def test_a_server_that_does_not_answer_is_given_up(target):
+def test_a_server_that_does_not_answer_times_out(target):
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
@@ -104,7 +104,7 @@ def test_a_server_that_does_not_answer_is_given_up(target):
         assert "does not answer" in refused(url, target, timeout=0.2)
 
 
-def test_without_a_network_the_other_way_is_named(target):
+def test_import_is_suggested_without_a_network(target):
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/net.pth"
@@ -113,16 +113,16 @@ def test_without_a_network_the_other_way_is_named(target):
     assert "napari-sr models import" in message
 
 
-def test_a_name_that_is_no_server_is_the_same(target):
+def test_unknown_hosts_cannot_be_reached(target):
     assert "cannot be reached" in refused("http://no-such-host.invalid/net.pth", target)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/net.pth", "net.pth", "https:"])
-def test_only_the_web_is_asked(url, target):
+def test_addresses_must_be_http(url, target):
     assert "must begin with https://" in refused(url, target)
 
 
-def test_cancelling_leaves_nothing(served, target):
+def test_cancelling_leaves_no_partial_file(served, target):
     steps = []
 
     def progress(done, total):
@@ -143,19 +143,19 @@ def test_a_slow_file_arrives(served, target):
     assert target.read_bytes() == DATA
 
 
-def test_a_full_disk_is_named(served, target, monkeypatch):
+def test_a_full_disk_is_reported(served, target, monkeypatch):
     class Full(io.FileIO):
         def write(self, data):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_transfer, "open", Full, raising=False)
+    monkeypatch.setattr(_download, "open", Full, raising=False)
     with pytest.raises(DownloadError, match="disk is full"):
         fetch(served.url("good"), target, SHA, len(DATA))
     assert target.read_bytes() == OLD
     assert len(list(target.parent.iterdir())) == 1
 
 
-def test_a_folder_that_cannot_be_made_is_named(served, tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported(served, tmp_path):
     (tmp_path / "models").write_text("a file")
     with pytest.raises(DownloadError, match="cannot be written"):
         fetch(served.url("good"), tmp_path / "models" / "net.pth", SHA)

@@ -1,4 +1,4 @@
-"""How far a program sees is found without knowing what is inside."""
+"""The receptive field of a program is measured without knowledge of its layers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from napari_sr import upscale
 from napari_sr.architectures import registry
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.models import load_model
-from napari_sr.models._foreign import ForeignNetwork
-from napari_sr.models._reach import reach
+from napari_sr.models._external import ExternalNetwork, probe_receptive_field
 from tests.models.exporting import small_model
 from tests.models.test_foreign import Enlarging, scripted
 
 
 def foreign(network, step=1):
     """A network as if nothing were known of it."""
-    return ForeignNetwork(network, network.scale, network.in_channels, step)
+    return ExternalNetwork(network, network.scale, network.in_channels, step)
 
 
 @pytest.mark.parametrize("value_range", [1.0, 255.0])
@@ -38,15 +37,17 @@ def foreign(network, step=1):
         "mspn-equivariant",
     ],
 )
-def test_it_is_what_the_layers_tell(name, value_range):
+def test_measured_halo_equals_the_analytic_one(name, value_range):
     model = small_model(registry.get(name), 2)
     network = model.network(2)
-    assert reach(foreign(network), value_range) == halo(network)
+    assert probe_receptive_field(foreign(network), value_range) == halo(network)
 
 
 @pytest.mark.parametrize("name", ["imdn", "rfdn", "safmn", "smfanet"])
-def test_attention_that_must_know_its_place_has_none(name):
-    assert reach(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
+def test_position_dependent_attention_has_no_halo(name):
+    assert (
+        probe_receptive_field(foreign(small_model(registry.get(name), 2).network(2)), 1.0) is None
+    )
 
 
 class Blocks(Enlarging):
@@ -57,7 +58,7 @@ class Blocks(Enlarging):
         return super().forward(x) + functional.interpolate(blocks, scale_factor=8)
 
 
-def test_a_grid_is_kept_in_tiles(tmp_path):
+def test_tiles_keep_to_the_grid(tmp_path):
     """The last pixel of a block is seen by the first of the block before: 7 pixels away."""
     path = scripted(Blocks(2, 1), tmp_path / "blocks.pt")
     model = load_model(path, value_range=1, color="grey", trust_program=True)
@@ -68,7 +69,7 @@ def test_a_grid_is_kept_in_tiles(tmp_path):
     np.testing.assert_allclose(upscale(image, 2, model, tile=16), whole, atol=2e-6)
 
 
-def test_what_swallows_nan_is_measured_too():
+def test_networks_that_swallow_nan_are_measured():
     class Deaf(nn.Module):
         scale, in_channels = 1, 1
 
@@ -76,4 +77,4 @@ def test_what_swallows_nan_is_measured_too():
             blurred = functional.avg_pool2d(x, 5, stride=1, padding=2)
             return torch.where(blurred.isnan(), 0.0, blurred)
 
-    assert reach(foreign(Deaf()), 1.0) == 2
+    assert probe_receptive_field(foreign(Deaf()), 1.0) == 2

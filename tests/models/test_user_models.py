@@ -1,4 +1,4 @@
-"""Models of the user's own, and published ones on this machine: taken in, found again, replaced, removed."""
+"""Models of the user, and published ones: imported, downloaded, found again, replaced, removed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from napari_sr.models import (
     Checkpoint,
     ModelCard,
     _catalog,
-    _own,
+    _user_models,
     add_model,
     download_model,
     import_model,
@@ -33,12 +33,13 @@ from napari_sr.models import (
     list_models,
     load_model,
     local_scales,
+    missing_checkpoints,
+    models_folder,
     remove_model,
     save_network,
-    to_download,
 )
-from napari_sr.models._catalog import CatalogError, own_models, read_catalog, user_catalog
-from napari_sr.models._toml import to_toml
+from napari_sr.models._catalog import CatalogError, read_catalog, to_toml, user_models
+from napari_sr.models._paths import user_catalog
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
 @given(texts, texts, st.floats(0, 100), st.booleans())
-def test_a_card_survives_being_written(tmp_path_factory, title, license, psnr, safe):
+def test_cards_survive_a_round_trip_through_toml(tmp_path_factory, title, license, psnr, safe):
     """Quotes, line breaks and control characters included."""
     checkpoint = Checkpoint(2, "a.pth", "0" * 64, "https://host/a", 5, scores={title: (psnr, 0.5)})
     card = ModelCard(
@@ -109,7 +110,7 @@ def test_a_card_survives_being_written(tmp_path_factory, title, license, psnr, s
     assert read_catalog(path) == (card, replace(card, id="b"))
 
 
-def test_an_imported_file_is_a_model_of_its_own(checkpoint, models_home):
+def test_an_imported_file_becomes_a_model(checkpoint, models_home):
     path = checkpoint(license="MIT")
     card = import_model(path)
     assert (card.id, card.group, card.license, card.scales) == ("my-net", "Mine", "MIT", (2,))
@@ -121,7 +122,7 @@ def test_an_imported_file_is_a_model_of_its_own(checkpoint, models_home):
     assert stored(models_home) == ["catalog.toml", "my-net-x2.safetensors"]
 
 
-def test_what_is_said_goes_on_the_card(checkpoint):
+def test_keywords_of_import_go_on_the_card(checkpoint):
     card = import_model(
         checkpoint(), "fine", title="Fine", license="CC0-1.0", value_range=255, color="grey"
     )
@@ -148,12 +149,12 @@ def test_an_id_that_is_taken_is_refused(checkpoint, id, models_home):
 
 
 @pytest.mark.parametrize("id", ["../evil", "A", "a b", "", "-a", "a/b", "ä"])
-def test_an_id_that_cannot_be_a_file_is_refused(checkpoint, id, models_home):
+def test_ids_that_cannot_be_file_names_are_refused(checkpoint, id, models_home):
     if id:
-        with pytest.raises(InputError, match="small letters"):
+        with pytest.raises(InputError, match="lower-case letters"):
             import_model(checkpoint(), id)
         assert stored(models_home) == []
-    assert _own._ID.fullmatch(_own._slug(id))
+    assert _user_models._ID.fullmatch(_user_models._slug(id))
 
 
 def test_a_wrong_file_is_refused(tmp_path, models_home):
@@ -165,17 +166,17 @@ def test_a_wrong_file_is_refused(tmp_path, models_home):
     assert stored(models_home) == []
 
 
-def test_the_same_file_again_is_put_back(checkpoint):
+def test_importing_a_known_file_again_restores_it(checkpoint):
     path = checkpoint()
     card = import_model(path)
-    (_catalog.models_folder() / "my-net-x2.safetensors").unlink()
+    (models_folder() / "my-net-x2.safetensors").unlink()
     with pytest.raises(ModelNotFoundError, match="models remove my-net"):
         load_model("my-net")
     assert import_model(path) == card
     assert load_model("my-net").network(2)
 
 
-def test_a_replaced_model_is_loaded_anew(checkpoint):
+def test_a_replaced_model_is_loaded_again(checkpoint):
     import_model(checkpoint(seed=1), "mine")
     before = load_model("mine").network(2)
     remove_model("mine")
@@ -186,12 +187,12 @@ def test_a_replaced_model_is_loaded_anew(checkpoint):
     assert not torch.equal(next(before.parameters()), next(after.parameters()))
 
 
-def test_removing_takes_entry_and_file(checkpoint, models_home):
+def test_removing_deletes_card_and_file(checkpoint, models_home):
     import_model(checkpoint("a", seed=1))
     import_model(checkpoint("b", seed=2))
     assert remove_model("a").id == "a"
     assert stored(models_home) == ["b-x2.safetensors", "catalog.toml"]
-    assert [card.id for card in own_models()] == ["b"]
+    assert [card.id for card in user_models()] == ["b"]
     with pytest.raises(InputError, match="ships with napari-sr"):
         remove_model("bicubic")
 
@@ -199,7 +200,7 @@ def test_removing_takes_entry_and_file(checkpoint, models_home):
 def test_a_catalog_that_cannot_be_written_changes_nothing(checkpoint, models_home, monkeypatch):
     import_model(checkpoint("a", seed=1))
     before = stored(models_home)
-    monkeypatch.setattr(_own, "to_toml", lambda _: "\ud800")  # cannot be encoded
+    monkeypatch.setattr(_user_models, "to_toml", lambda _: "\ud800")  # cannot be encoded
     with pytest.raises(UnicodeEncodeError):
         import_model(checkpoint("b", seed=2))
     monkeypatch.undo()
@@ -207,14 +208,14 @@ def test_a_catalog_that_cannot_be_written_changes_nothing(checkpoint, models_hom
     assert stored(models_home) == before
 
 
-def test_a_place_that_cannot_be_written_is_named(checkpoint, tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_reported(checkpoint, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("NAPARI_SR_HOME", str(tmp_path / "file"))
     with pytest.raises(FileWriteError, match="cannot be written"):
         import_model(checkpoint())
 
 
-def test_a_damaged_catalog_of_the_user_takes_nothing_else_away(checkpoint, models_home, caplog):
+def test_a_damaged_user_catalog_leaves_other_models_available(checkpoint, models_home, caplog):
     import_model(checkpoint("a", seed=1))
     user_catalog().write_text("[[model")
     with caplog.at_level(logging.WARNING):
@@ -227,7 +228,23 @@ def test_a_damaged_catalog_of_the_user_takes_nothing_else_away(checkpoint, model
     assert "b-x2.safetensors" not in stored(models_home)
 
 
-def test_what_is_not_here_says_how_to_get_it(published):
+def test_a_damaged_card_of_the_user_leaves_out_that_model_only(checkpoint, models_home, caplog):
+    import_model(checkpoint("a", seed=1))
+    import_model(checkpoint("b", seed=2))
+    text = user_catalog().read_text()
+    user_catalog().write_text(text.replace('id = "a"', 'id = "a"\nflavor = 1'))
+    with caplog.at_level(logging.WARNING):
+        assert "a" not in ids()
+        assert "b" in ids()
+    assert caplog.text.count("unknown key flavor") == 1
+    assert load_model("b").scales == (2,)
+    # nothing is written, since the damaged card would be lost
+    with pytest.raises(CatalogError, match="unknown key flavor"):
+        import_model(checkpoint("c", seed=3))
+    assert "flavor" in user_catalog().read_text()
+
+
+def test_missing_weights_suggest_the_download(published):
     (card,) = published
     assert local_scales(card) == ()
     with pytest.raises(ModelNotFoundError, match="run: napari-sr models download net-official"):
@@ -245,7 +262,7 @@ def test_a_downloaded_model_runs(published, models_home):
     assert len(stored(models_home)) == 2
 
 
-def test_only_what_is_missing_is_asked_for(published, server):
+def test_only_missing_files_are_downloaded(published, server):
     (card,) = published
     download_model("net-official", [3])
     assert local_scales(card) == (3,)
@@ -258,20 +275,20 @@ def test_only_what_is_missing_is_asked_for(published, server):
         download_model("net-official", [4])
 
 
-def test_a_damaged_file_is_found_and_mended(published):
+def test_damaged_files_are_downloaded_again(published):
     (card,) = published
     download_model("net-official")
-    path = _catalog.models_folder() / "net-official-x2.safetensors"
+    path = models_folder() / "net-official-x2.safetensors"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     with pytest.raises(ModelLoadError, match="run: napari-sr models download net-official"):
         load_model("net-official").network(2)
-    assert [each.scale for each in to_download(card)] == [2]
+    assert [each.scale for each in missing_checkpoints(card)] == [2]
     download_model("net-official")
     assert path.read_bytes() == data
 
 
-def test_a_failed_download_leaves_what_was_whole(published, server, models_home):
+def test_a_failed_download_keeps_intact_files(published, server, models_home):
     (card,) = published
     two, three = card.checkpoints
     published[0] = replace(card, checkpoints=(two, replace(three, url=server.url("missing"))))
@@ -280,12 +297,12 @@ def test_a_failed_download_leaves_what_was_whole(published, server, models_home)
     assert stored(models_home) == ["net-official-x2.safetensors"]
 
 
-def test_a_published_file_from_elsewhere_is_recognised(published, tmp_path, models_home):
+def test_importing_a_published_file_recognizes_it(published, tmp_path, models_home):
     """Where this machine is not online: the file comes on a stick, and is imported."""
     (card,) = published
     assert import_model(tmp_path / "elsewhere" / "net-3.safetensors") == card
     assert local_scales(card) == (3,)
-    assert own_models() == ()
+    assert user_models() == ()
     assert remove_model("net-official") == card
     assert stored(models_home) == []
 
@@ -293,7 +310,7 @@ def test_a_published_file_from_elsewhere_is_recognised(published, tmp_path, mode
 def test_a_model_without_an_address_cannot_be_downloaded(checkpoint):
     import_model(checkpoint())
     assert download_model("my-net").id == "my-net"  # it is here
-    (_catalog.models_folder() / "my-net-x2.safetensors").unlink()
+    (models_folder() / "my-net-x2.safetensors").unlink()
     with pytest.raises(DownloadError, match="import its file again"):
         download_model("my-net")
 
@@ -305,7 +322,7 @@ def test_an_added_model_can_be_downloaded_again(checkpoint, server, models_home)
     card = add_model(url, sha.upper(), "fancy", license="MIT")
     assert (card.id, card.source, card.checkpoints[0].url) == ("fancy", url, url)
     assert stored(models_home) == ["catalog.toml", "fancy-x2.safetensors"]
-    (_catalog.models_folder() / "fancy-x2.safetensors").unlink()
+    (models_folder() / "fancy-x2.safetensors").unlink()
     download_model("fancy")
     assert load_model("fancy").network(2)
 
@@ -319,7 +336,7 @@ def test_an_added_model_can_be_downloaded_again(checkpoint, server, models_home)
         ("good", "a.pth", None, ModelLoadError),
     ],
 )
-def test_what_cannot_be_added_leaves_nothing(server, models_home, manner, name, sha, error):
+def test_failed_additions_leave_nothing(server, models_home, manner, name, sha, error):
     server.data = json.dumps({"not": "tensors"}).encode()
     with pytest.raises(error):
         add_model(server.url(manner, name), sha or hashlib.sha256(server.data).hexdigest(), "mine")

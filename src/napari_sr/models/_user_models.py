@@ -1,11 +1,10 @@
-"""The user's own models: checkpoint files taken into a folder and a catalog of their own.
+"""The user's models: checkpoint files that are copied into the user's folder and listed in a catalog there.
 
-A file is opened and recognised before it is taken in, so that a wrong one is refused while its owner looks on.
+A file is loaded before it is added, so that a file that cannot be run is refused at once and not when it is first used.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import shutil
@@ -16,25 +15,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from napari_sr._files import atomic_path, write_text
 from napari_sr.errors import FileWriteError, InputError
-from napari_sr.models._catalog import card_of, list_models, own_models, user_catalog
-from napari_sr.models._download import check_sha256
-from napari_sr.models._home import is_bundled, models_folder, path_of
-from napari_sr.models._toml import to_toml
-from napari_sr.models._transfer import fetch
+from napari_sr.models._card import accept_british_spelling
+from napari_sr.models._catalog import (
+    find_by_sha256,
+    find_card,
+    list_models,
+    to_toml,
+    user_models,
+)
+from napari_sr.models._download import check_sha256, fetch
+from napari_sr.models._paths import is_bundled, models_folder, path_of, user_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sr.models._card import Checkpoint, Color, ModelCard
 
-__all__ = ["add_model", "import_model", "remove_model"]
+__all__ = ["add_model", "check_new_id", "import_model", "remove_model"]
 
 _ID = re.compile("[a-z0-9][a-z0-9._-]*")
+"""What an id may be: safe as the beginning of a file name on every system."""
 _LOCK = threading.Lock()
 """Held while the user's catalog is read, changed and written."""
 
 
+@accept_british_spelling
 def import_model(
     file: str | Path,
     id: str | None = None,
@@ -46,21 +53,21 @@ def import_model(
     url: str | None = None,
     trust_program: bool = False,
 ) -> ModelCard:
-    """Take a checkpoint file into the catalog; the file itself stays where it is and is copied.
+    """Add a copy of a checkpoint file to the catalog.
 
-    A file that is a published checkpoint is recognised by its SHA-256 and becomes that model, as if it had been
-    downloaded. Files of several scales become one model if they are imported under one id.
+    A published checkpoint is recognized by its SHA-256 and becomes that model, as if it had been downloaded. Files of
+    several scales become one model if they are imported under one id.
 
     Parameters
     ----------
     file : str or Path
         Anything that `load_model` reads.
     id : str, optional
-        Small letters, digits, ``.``, ``_`` and ``-``. Left out: made from the file's name.
+        Lower-case letters, digits, ``.``, ``_`` and ``-``. Default: derived from the name of the file.
     title, license : str, optional
-        For the card. Left out: the id, and what the file says of itself.
+        For the card. Default: the id, and the license in the metadata of the file.
     value_range, color : optional
-        As in `load_model`, for a file of which they cannot be found out.
+        As in `load_model`, for a file for which they cannot be determined.
     url : str, optional
         Where the file can be downloaded.
     trust_program : bool, optional
@@ -69,28 +76,28 @@ def import_model(
     Returns
     -------
     ModelCard
-        As it stands in the catalog now.
+        As it is in the catalog now.
 
     Raises
     ------
     ModelNotFoundError, ModelLoadError, ModelRangeError
         If there is no such file, or it is not a network that can be run.
     InputError
-        If the id cannot be used, or the catalog has that file already.
+        If the id is not valid or taken, or the file is bundled.
     FileWriteError
-        If it cannot be copied; the catalog is as it was.
+        If it cannot be copied; the catalog is not changed.
     """
     from napari_sr.models._load import load_model
 
     path = Path(file).expanduser()
     found = load_model(path, value_range=value_range, color=color, trust_program=trust_program).card
     (checkpoint,) = found.checkpoints
-    known = _known(checkpoint)
+    known = find_by_sha256(checkpoint.sha256)
     if known is not None and id in (None, known.id):
-        return _put_back(known, path, checkpoint)
-    name = _checked(id) if id else _slug(path.stem)
+        return _restore_known(known, path, checkpoint)
+    name = _valid_id(id) if id else _slug(path.stem)
     with _LOCK:
-        card = _joined(
+        card = _merge_cards(
             replace(
                 found,
                 id=name,
@@ -99,14 +106,18 @@ def import_model(
                 license=license or found.license,
                 source=url or found.source,
                 checkpoints=(
-                    replace(checkpoint, file=_file_name(name, checkpoint, path), url=url),
+                    replace(
+                        checkpoint,
+                        file=f"{name}-x{checkpoint.scale}{path.suffix.lower()}",
+                        url=url,
+                    ),
                 ),
             )
         )
         target = path_of(card, card.checkpoint(checkpoint.scale))
         _copy(path, target)
         try:
-            _write_own([*(each for each in own_models() if each.id != name), card])
+            _write_user_models([*(each for each in user_models() if each.id != name), card])
         except BaseException:
             with suppress(OSError):
                 target.unlink()
@@ -114,6 +125,7 @@ def import_model(
     return card
 
 
+@accept_british_spelling
 def add_model(
     url: str,
     sha256: str,
@@ -126,30 +138,30 @@ def add_model(
     trust_program: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> ModelCard:
-    """Download a checkpoint file from an address and take it into the catalog.
+    """Download a checkpoint file from an address and add it to the catalog.
 
     Parameters
     ----------
     url : str
-        Its path ends in a suffix that `load_model` reads, such as ``.pth``.
+        Its path ends in a suffix of a checkpoint file, such as ``.pth``.
     sha256 : str
-        What the file must be, hexadecimal.
+        Of the file, hexadecimal.
     id, title, license, value_range, color, trust_program : optional
         As in `import_model`.
     progress : callable, optional
-        Called with bytes done and bytes in all (0: unknown). What it raises stops the download.
+        Called with the bytes received and the total (0: unknown). An exception that it raises stops the download.
 
     Returns
     -------
     ModelCard
-        As it stands in the catalog now.
+        As it is in the catalog now.
 
     Raises
     ------
     DownloadError
-        If the file cannot be downloaded or is another one.
+        If the file cannot be downloaded, or has a different SHA-256.
     InputError, ModelLoadError, ModelRangeError, FileWriteError
-        As `import_model`; the file is not kept then.
+        As `import_model`; then the file is not kept.
     """
     from napari_sr.models._files import SUFFIXES
 
@@ -157,7 +169,7 @@ def add_model(
     if Path(name).suffix.lower() not in SUFFIXES:
         raise InputError(f"{url}: should end in the name of a checkpoint ({', '.join(SUFFIXES)})")
     if id is not None:
-        _checked(id)
+        _valid_id(id)
     folder = models_folder() / f".adding-{secrets.token_hex(4)}"
     try:
         fetch(url, folder / name, check_sha256(sha256), progress=progress)
@@ -176,28 +188,33 @@ def add_model(
 
 
 def remove_model(model: str) -> ModelCard:
-    """Take a model of the user's own out of the catalog, or delete the downloaded files of a published one.
+    """Remove a model of the user, or delete the downloaded files of a published one.
+
+    Parameters
+    ----------
+    model : str
+        Id in the catalog.
 
     Returns
     -------
     ModelCard
-        Of the model as it was.
+        Of the removed model.
 
     Raises
     ------
     ModelNotFoundError
         If there is no such model.
     InputError
-        If it ships with napari-sr.
+        If it is bundled with napari-sr.
     FileWriteError
         If the catalog cannot be written; then nothing was removed.
     """
-    card = card_of(model)
+    card = find_card(model)
     if is_bundled(card):
         raise InputError(f"{card.id} ships with napari-sr and cannot be removed")
     if card.group == "Mine":
         with _LOCK:
-            _write_own([each for each in own_models() if each.id != card.id])
+            _write_user_models([each for each in user_models() if each.id != card.id])
     for checkpoint in card.checkpoints:
         path = path_of(card, checkpoint)
         try:
@@ -208,14 +225,26 @@ def remove_model(model: str) -> ModelCard:
 
 
 def check_new_id(id: str, scale: int) -> str:
-    """The id, if a model of that scale can be taken in under it: to be asked before long work.
+    """Check that a model can be added under an id; training does so before it begins.
+
+    Parameters
+    ----------
+    id : str
+        Of the new model.
+    scale : int
+        Its native scale.
+
+    Returns
+    -------
+    str
+        The id.
 
     Raises
     ------
     InputError
-        If it is none, or the catalog has that already.
+        If it is no valid id, or the catalog has that model already.
     """
-    taken = next((card for card in list_models() if card.id == _checked(id)), None)
+    taken = next((card for card in list_models() if card.id == _valid_id(id)), None)
     if taken is not None and (taken.group != "Mine" or scale in taken.scales):
         raise InputError(_taken(id))
     return id
@@ -228,16 +257,8 @@ def _taken(id: str) -> str:
     )
 
 
-def _known(checkpoint: Checkpoint) -> ModelCard | None:
-    """Card of the catalog with that very file."""
-    for card in list_models():
-        if any(each.sha256 == checkpoint.sha256 for each in card.checkpoints):
-            return card
-    return None
-
-
-def _put_back(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
-    """Copy a file to where the catalog has it already, and remember the agreement to run it, if that is new."""
+def _restore_known(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
+    """Copy a file to the path that it has in the catalog, and record the agreement to run it, if that is new."""
     if is_bundled(card):
         raise InputError(f"{path.name} ships with napari-sr already: it is {card.id}")
     before = card.checkpoint(checkpoint.scale)
@@ -251,13 +272,13 @@ def _put_back(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
         checkpoints = tuple(agreed if each is before else each for each in card.checkpoints)
         card = replace(card, checkpoints=checkpoints)
         with _LOCK:
-            _write_own([card if each.id == card.id else each for each in own_models()])
+            _write_user_models([card if each.id == card.id else each for each in user_models()])
     _copy(path, path_of(card, before))
     return card
 
 
-def _joined(card: ModelCard) -> ModelCard:
-    """A card together with what the catalog has under its id: other scales of the same model."""
+def _merge_cards(card: ModelCard) -> ModelCard:
+    """Add a card to the one that the catalog has under the same id: other scales of the same model."""
     before = next((each for each in list_models() if each.id == card.id), None)
     if before is None:
         return card
@@ -272,40 +293,23 @@ def _joined(card: ModelCard) -> ModelCard:
     return replace(before, checkpoints=tuple(checkpoints))
 
 
-def _file_name(name: str, checkpoint: Checkpoint, path: Path) -> str:
-    return f"{name}-x{checkpoint.scale}{path.suffix.lower()}"
-
-
-def _checked(id: str) -> str:
+def _valid_id(id: str) -> str:
     if not _ID.fullmatch(id):
         raise InputError(
-            f"an id has small letters, digits and . _ - only, and begins with one of the first two; not {id!r}"
+            f"an id consists of lower-case letters, digits and . _ - and begins with a letter or digit; not {id!r}"
         )
     return id
 
 
 def _slug(stem: str) -> str:
-    """Id made from a file's name."""
+    """Id derived from a file name without its suffix."""
     return re.sub("[^a-z0-9._-]+", "-", stem.lower()).strip("._-") or "model"
 
 
 def _copy(source: Path, target: Path) -> None:
-    _place(target, lambda beside: shutil.copyfile(source, beside))
+    with atomic_path(target, make_folder=True) as beside:
+        shutil.copyfile(source, beside)
 
 
-def _write_own(cards: list[ModelCard]) -> None:
-    _place(user_catalog(), lambda beside: beside.write_text(to_toml(cards), encoding="utf-8"))
-
-
-def _place(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside its place and rename it, so that there is the old or the new one."""
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(beside)
-        os.replace(beside, path)
-    except OSError as error:
-        raise FileWriteError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
+def _write_user_models(cards: list[ModelCard]) -> None:
+    write_text(user_catalog(), to_toml(cards), make_folder=True)

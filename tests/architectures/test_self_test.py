@@ -1,4 +1,4 @@
-"""The test picture tells a working network from nonsense."""
+"""The test image distinguishes a working network from one with a wrong configuration."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from napari_sr.architectures.bicubic import Bicubic
-from napari_sr.architectures.likeness import best_reading, dead_leaves, gain
+from napari_sr.architectures.self_test import dead_leaves, identify_config, psnr_gain
 
 
-def test_picture_is_always_the_same_and_has_detail_at_all_sizes():
+def test_image_is_always_the_same_and_has_detail_at_all_sizes():
     picture = dead_leaves(144)
     dead_leaves.cache_clear()
     torch.testing.assert_close(dead_leaves(144), picture, rtol=0, atol=0)
@@ -24,7 +24,7 @@ def test_picture_is_always_the_same_and_has_detail_at_all_sizes():
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_bicubic_gains_nothing_over_itself(scale):
-    assert gain(Bicubic(scale)) == pytest.approx(0, abs=0.1)
+    assert psnr_gain(Bicubic(scale)) == pytest.approx(0, abs=0.1)
 
 
 class Broken(nn.Module):
@@ -36,10 +36,10 @@ class Broken(nn.Module):
         return torch.full((1, 3, 2 * x.shape[2], 2 * x.shape[3]), torch.nan)
 
 
-def test_nan_is_the_worst_of_all():
-    assert gain(Broken()) == -torch.inf
+def test_nan_counts_as_minus_infinity():
+    assert psnr_gain(Broken()) == -torch.inf
 
 
-def test_a_single_reading_need_not_be_tried():
-    reading = (Broken, {})
-    assert best_reading({}, [reading]) is reading
+def test_a_single_candidate_is_not_run():
+    candidate = (Broken, {})
+    assert identify_config({}, [candidate]) is candidate
