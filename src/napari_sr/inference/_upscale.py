@@ -332,7 +332,10 @@ def factors_of(made: AnyPlan) -> dict[str, float]:
 
 def _log_new_messages(result: UpscaleResult, seen: set[str]) -> None:
     """Show what the user should know on the console, once."""
-    for message in result.report.messages:
+    report = result.report
+    # The count of replaced pixels grows with each block of a lazy result: it is shown at first and at the end.
+    counted = any(message not in report.facts.messages for message in seen)
+    for message in report.facts.messages if counted and not report.complete else report.messages:
         if message not in seen:
             seen.add(message)
             _log.warning(message)
