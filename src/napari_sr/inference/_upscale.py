@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias, Unpack
 
+    import dask.array as da
     from numpy.typing import DTypeLike, NDArray
 
     from napari_sr.inference._options import CommonKeywords, OptionKeywords
@@ -58,6 +59,17 @@ def upscale(
     uncertainty: Literal[False] = ...,
     **options: Unpack[CommonKeywords],
 ) -> NDArray[Any]: ...
+@overload
+def upscale(
+    image: da.Array,
+    scale: float | Sequence[float] = ...,
+    model: str | Path | Model = ...,
+    axes: str | None = ...,
+    *,
+    progress: ShowProgress = ...,
+    uncertainty: Literal[False] = ...,
+    **options: Unpack[CommonKeywords],
+) -> da.Array: ...
 @overload
 def upscale(
     image: Any,
