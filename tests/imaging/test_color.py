@@ -1,4 +1,4 @@
-"""BT.601, against scikit-image's own conversion and against itself backwards."""
+"""BT.601 conversion, compared with scikit-image and with its own inverse."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def test_equals_scikit_image(rgb):
 
 
 @given(colors)
-def test_there_and_back(rgb):
+def test_inverse_restores_rgb(rgb):
     np.testing.assert_allclose(ycbcr_to_rgb(rgb_to_ycbcr(rgb)), rgb, atol=1e-12)
 
 
 @given(colors)
-def test_luma_is_the_first_of_the_three(rgb):
+def test_luma_is_the_first_component(rgb):
     np.testing.assert_allclose(bt601_luma(rgb), rgb_to_ycbcr(rgb)[:, 0], atol=1e-12)
 
 
-def test_black_and_white_are_studio_swing():
+def test_black_and_white_have_studio_swing():
     np.testing.assert_allclose(255 * bt601_luma(np.array([[0.0] * 3, [1.0] * 3])), [16, 235])
 
 
-def test_single_precision_stays_single():
+def test_float32_stays_float32():
     assert ycbcr_to_rgb(rgb_to_ycbcr(np.zeros((2, 3), np.float32))).dtype == np.float32

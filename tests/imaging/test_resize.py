@@ -1,4 +1,4 @@
-"""The bicubic that every figure rests on: MATLAB's, bit for bit."""
+"""Bicubic resizing equals that of MATLAB bit for bit, as all published scores need it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NAMES = ("baby", "bird", "butterfly", "head", "woman")
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", NAMES)
-def test_8_bit_reduction_is_what_matlab_wrote(shared, name, scale):
-    """The reference files came out of MATLAB; not one value may differ."""
+def test_8_bit_reduction_equals_that_of_matlab(shared, name, scale):
+    """The reference files were written by MATLAB; every value must be equal."""
     folder = shared / "data/benchmarks/Set5"
     original = cv2.imread(str(folder / f"HR/{name}.png"))
     height, width = (n // scale * scale for n in original.shape[:2])
@@ -31,14 +31,14 @@ def test_8_bit_reduction_is_what_matlab_wrote(shared, name, scale):
     scale=st.floats(0.11, 9, allow_nan=False),
     value=st.floats(-1e6, 1e6, allow_nan=False),
 )
-def test_a_constant_stays_constant(n, scale, value):
+def test_constant_stays_constant(n, scale, value):
     out = imresize(np.full((n, 3), value), scale)
     np.testing.assert_allclose(out, value, rtol=1e-12, atol=1e-300)
 
 
 @given(n=st.integers(8, 60), scale=st.sampled_from([2, 3, 4, 2.5, 1.3]))
-def test_a_ramp_stays_a_ramp_with_pixel_centres_in_place(n, scale):
-    """Cubic convolution reproduces straight lines; half a pixel of shift would show."""
+def test_ramp_stays_a_ramp_and_pixel_centers_stay_in_place(n, scale):
+    """Cubic convolution reproduces straight lines; a shift by half a pixel would show."""
     out = imresize(np.arange(n, dtype=float)[:, None], scale, axes=(0,))[:, 0]
     expected = (np.arange(len(out)) + 0.5) / scale - 0.5
     inner = (expected > 3) & (expected < n - 4)
@@ -56,14 +56,14 @@ def test_mirroring_the_image_mirrors_the_result(image, scale):
     np.testing.assert_allclose(forward, backward, atol=1e-9)
 
 
-def test_rows_of_weights_sum_to_one_and_stay_inside():
+def test_weights_sum_to_one_and_indices_are_valid():
     indices, weights = resize_weights(5, 13, 13 / 5)
     assert indices.min() >= 0
     assert indices.max() < 5
     np.testing.assert_allclose(weights.sum(axis=1), 1)
 
 
-def test_axes_are_resized_where_they_stand():
+def test_any_axes_are_resized_in_place():
     image = np.random.default_rng(0).random((3, 6, 2, 8))
     stacked = imresize(image, 2, axes=(1, 3))
     assert stacked.shape == (3, 12, 2, 16)
@@ -71,6 +71,6 @@ def test_axes_are_resized_where_they_stand():
 
 
 @pytest.mark.parametrize("scale", [0, -1, float("nan"), float("inf")])
-def test_an_impossible_factor_is_refused(scale):
+def test_impossible_factor_is_refused(scale):
     with pytest.raises((InputError, ValueError, OverflowError)):
         imresize(np.zeros((4, 4)), scale)

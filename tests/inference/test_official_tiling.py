@@ -1,4 +1,4 @@
-"""Published networks that look at the whole image give the same image in small tiles."""
+"""Published networks with attention over the whole image give the same image in small tiles."""
 
 import functools
 
@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from napari_sr.evaluation import read_rgb
-from napari_sr.inference import plan, run, upscale
+from napari_sr.inference import execute, plan, upscale
 from napari_sr.models import load_model
 
+from .conftest import collect
+
 LIMITS = {"seamless": 1.0, "exact": 0.05}
-"""Grey levels of 255."""
+"""Largest difference that each mode allows, in gray levels of 255."""
 FILES = (
     "imdn/IMDN_x4.pth",
     "rfdn/RFDN_AIM.pth",
@@ -31,12 +33,12 @@ MODES = {
     "smfanet/SMFANet_DF2K_x4.pth",
     "smfanet/SMFANet_plus_DF2K_x4.pth",
 }
-"""Those to which the mode makes a difference; the others have no statistics of the whole image."""
+"""Those with statistics of the whole image, for which the mode makes a difference."""
 
 
 @pytest.fixture(scope="module")
 def strip(shared):
-    """Long enough for two windows of the widest context; dark cloth, bright books, stripes."""
+    """Two windows of the widest context long: dark cloth, bright books, stripes."""
     image = read_rgb(shared / "data/benchmarks/Set14/HR/barbara.png")
     return np.ascontiguousarray(image[:304, 520:584])
 
@@ -56,15 +58,7 @@ def test_small_tiles_give_the_whole_image(strip, shared, file, mode):
     whole = upscale(image, 4, model, tile=None)
     made = plan(image, 4, model, tile=64, tile_mode=mode, measure=False)
     assert made.window[0] < len(image)
-    assert bool(made.looks) == (file in MODES)
-    difference = np.abs(finished(run(made, image)) - whole).max() * 255
+    assert bool(made.statistics_passes) == (file in MODES)
+    result, _ = collect(execute(made, image))
+    difference = np.abs(result.image - whole).max() * 255
     assert difference <= LIMITS[mode]
-
-
-def finished(steps):
-    """What a generator returns."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value

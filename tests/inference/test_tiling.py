@@ -1,4 +1,4 @@
-"""The result does not depend on how the image was cut."""
+"""The result does not depend on tiles."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,22 @@ from napari_sr.models import load_model
 
 from .conftest import Plain, make_model
 
+
+def equivariant():
+    """A small equivariant MSPN that adds little to its skip, so no output is replaced."""
+    torch.manual_seed(0)
+    network = registry.get("mspn-equivariant").build(scale=2, channels=8, blocks=1)
+    network.upsampler[0].weight.data *= 0.1
+    return make_model({2: network}, color="RGB")
+
+
 MODELS = {
     "plain": make_model({2: Plain(2), 3: Plain(3, kernels=(5, 3))}),
     "dilated": make_model({2: Plain(2, kernels=(3, 3, 3), dilation=2)}),
     "rgb": make_model({4: Plain(4, channels=3)}, color="RGB"),
     "luma": make_model({2: Plain(2, kernels=(7,))}, color="Y", value_range=255.0),
     "bicubic": load_model("bicubic"),
+    "equivariant": equivariant(),
 }
 
 
@@ -40,8 +50,8 @@ def test_tiling_changes_nothing(model, height, width, tile, samples):
     scale = chosen.scales[-1]
     axes = "YXS" if samples == 3 else "YX"
     whole = upscale(image, scale, chosen, axes, tile=None)
-    cut = upscale(image, scale, chosen, axes, tile=tile)
-    np.testing.assert_allclose(cut, whole, atol=5e-6)
+    tiled = upscale(image, scale, chosen, axes, tile=tile)
+    np.testing.assert_allclose(tiled, whole, atol=5e-6)
 
 
 @settings(max_examples=20, deadline=None)
@@ -52,7 +62,7 @@ def test_tiling_changes_nothing(model, height, width, tile, samples):
     tile=st.integers(3, 20),
 )
 def test_tiling_changes_nothing_at_any_scale(model, scale, size, tile):
-    """Neither does it between native scales and beyond them."""
+    """This holds between native scales and beyond them, too."""
     image, chosen = random_image(*size, samples=1), MODELS[model]
     whole = upscale(image, scale, chosen, tile=None)
     assert whole.shape == tuple(max(1, round(n * f)) for n, f in zip(size, scale, strict=True))
@@ -62,7 +72,7 @@ def test_tiling_changes_nothing_at_any_scale(model, scale, size, tile):
 @pytest.mark.parametrize(
     "name", ["ecbsr", "esr-tm", "esr-tr", "esr-max", "esr-cnn", "espcn", "fsrcnn"]
 )
-def test_published_networks_are_cut_exactly(name):
+def test_published_networks_give_the_same_image_in_tiles(name):
     torch.manual_seed(0)
     chosen = make_model({2: registry.get(name).build(scale=2)}, color="Y")
     image = random_image(61, 47, samples=1)
@@ -70,23 +80,23 @@ def test_published_networks_are_cut_exactly(name):
     np.testing.assert_allclose(upscale(image, 2, chosen, tile=(13, 20)), whole, atol=5e-6)
 
 
-def test_self_ensemble_is_cut_exactly_and_turns_with_the_image(grey):
+def test_ensemble_is_the_same_in_tiles_and_rotates_with_the_image(grey):
     image = random_image(31, 26, samples=1)
     whole = upscale(image, 2, grey, tile=None, ensemble=True)
     np.testing.assert_allclose(upscale(image, 2, grey, tile=9, ensemble=True), whole, atol=5e-6)
-    turned = upscale(np.rot90(image), 2, grey, ensemble=True)
-    np.testing.assert_allclose(turned, np.rot90(whole), atol=5e-6)
+    rotated = upscale(np.rot90(image), 2, grey, ensemble=True)
+    np.testing.assert_allclose(rotated, np.rot90(whole), atol=5e-6)
 
 
-def test_self_ensemble_is_the_mean_over_eight_turns(grey):
+def test_ensemble_is_the_mean_over_eight_symmetries(grey):
     image = random_image(17, 22, samples=1)
-    answers = []
-    for turns in range(4):
+    outputs = []
+    for number in range(4):
         for mirror in (False, True):
-            turned = np.rot90(image.T if mirror else image, turns)
-            back = np.rot90(upscale(turned, 2, grey), -turns)
-            answers.append(back.T if mirror else back)
-    mean = np.mean(answers, axis=0)
+            rotated = np.rot90(image.T if mirror else image, number)
+            back = np.rot90(upscale(rotated, 2, grey), -number)
+            outputs.append(back.T if mirror else back)
+    mean = np.mean(outputs, axis=0)
     np.testing.assert_allclose(upscale(image, 2, grey, ensemble=True), mean, atol=5e-6)
 
 

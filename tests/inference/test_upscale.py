@@ -1,6 +1,8 @@
-"""Images in, larger images out: axes, dtypes, intensities, color, and what cannot be done."""
+"""Images in, larger images out: axes, dtypes, intensities, color, progress, and errors."""
 
 import itertools
+import logging
+import re
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from napari_sr.errors import CancelledError, DeviceError, InputError, NapariSREr
 from napari_sr.imaging import bt601_luma, imresize
 from napari_sr.inference import upscale
 
-from .conftest import Plain, make_model
+from .conftest import Exploding, Limited, Plain, make_model
 
 ALL = [
     "bool",
@@ -42,7 +44,7 @@ def as_dtype(image, dtype):
 
 
 @pytest.mark.parametrize("dtype", ALL)
-def test_dtype_is_kept_and_bicubic_is_matlabs_to_rounding(dtype):
+def test_dtype_is_kept_and_bicubic_is_that_of_matlab_up_to_rounding(dtype):
     image = as_dtype(pattern(), dtype)
     ours = upscale(image, 2, "bicubic")
     expected = imresize(image, 2)
@@ -61,7 +63,7 @@ def test_dtype_is_kept_and_bicubic_is_matlabs_to_rounding(dtype):
 
 @pytest.mark.parametrize("scale", [1.5, (1, 3.3), 11, np.float32(2.5)])
 @pytest.mark.parametrize("tile", [None, 9])
-def test_bicubic_is_matlabs_at_any_factor(scale, tile):
+def test_bicubic_is_that_of_matlab_at_any_factor(scale, tile):
     image = pattern()
     image[5, 6] = 40
     ours = upscale(image, scale, "bicubic", tile=tile)
@@ -72,7 +74,7 @@ def test_bicubic_is_matlabs_at_any_factor(scale, tile):
 
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from([0.25, 3.0, 1000.0]), st.sampled_from([-500.0, 0.0, 70.0]))
-def test_a_linear_map_of_the_image_maps_the_result(k, c):
+def test_linear_map_of_the_image_maps_the_result(k, c):
     image = pattern()
     image[3, 4] = 50  # a hot pixel
     expected = k * upscale(image, 2, GREY) + c
@@ -86,7 +88,7 @@ def test_constant_images_stay_constant(grey, dtype, shape):
     assert (upscale(image, 3, grey) == image.flat[0]).all()
 
 
-def test_no_value_outside_its_range_reaches_the_network():
+def test_network_gets_no_value_outside_its_range():
     seen = []
 
     class Spy(Plain):
@@ -104,7 +106,7 @@ def test_no_value_outside_its_range_reaches_the_network():
     assert max(high for _, high in seen) <= 255
 
 
-def test_outliers_are_added_again_and_change_nothing_far_away(grey):
+def test_outliers_are_kept_and_change_nothing_far_away(grey):
     image = pattern((48, 48))
     plain = upscale(image, 2, grey)
     image[24, 24] = 1000
@@ -127,7 +129,7 @@ def test_nan_and_infinity_stay_where_they_were(grey, bad, tile):
     np.testing.assert_array_equal(ours[expected], bad)
 
 
-def test_a_hole_changes_nothing_beyond_the_halo_and_is_cut_exactly(grey):
+def test_nan_changes_nothing_beyond_the_halo_and_does_not_depend_on_tiles(grey):
     image = pattern((40, 40))
     plain = upscale(image, 2, grey, intensity_range=(0, 1))
     image[20, 20] = np.nan
@@ -140,12 +142,12 @@ def test_a_hole_changes_nothing_beyond_the_halo_and_is_cut_exactly(grey):
     np.testing.assert_allclose(whole[~near], plain[~near], atol=5e-6)
 
 
-def test_an_image_of_nothing_but_nan_comes_back_so(grey):
+def test_image_of_nan_stays_one(grey):
     assert np.isnan(upscale(np.full((4, 5), np.nan), 2, grey)).all()
 
 
 @pytest.mark.parametrize("letters", ["TCZYX", "YXS", "CYX"])
-def test_axes_may_stand_in_any_order(grey, letters):
+def test_axes_may_be_in_any_order(grey, letters):
     lengths = {"T": 2, "C": 2, "Z": 3, "Y": 9, "X": 11, "S": 3}
     stack = pattern([lengths[letter] for letter in letters])
     expected = upscale(stack, 2, grey, letters)
@@ -156,7 +158,7 @@ def test_axes_may_stand_in_any_order(grey, letters):
         np.testing.assert_allclose(ours, expected.transpose(order), atol=5e-6)
 
 
-def test_channels_have_ranges_of_their_own_and_stacks_one(grey):
+def test_channels_have_separate_ranges_and_stacks_a_common_one(grey):
     stack = pattern((2, 3, 12, 12))
     stack[1] *= 1000
     ours = upscale(stack, 2, grey, "CZYX")
@@ -170,7 +172,7 @@ def test_channels_have_ranges_of_their_own_and_stacks_one(grey):
     assert np.abs(single - frame).max() > 1e-4
 
 
-def test_rgb_of_8_bits_keeps_its_own_range(rgb):
+def test_rgb_of_8_bits_has_the_range_0_to_255(rgb):
     dim = (pattern((12, 12, 3)) * 40 + 10).astype(np.uint8)
     fixed = upscale(dim, 2, rgb, intensity_range=(0, 255))
     np.testing.assert_array_equal(upscale(dim, 2, rgb), fixed)
@@ -183,7 +185,7 @@ def test_float_rgb_is_8_bit_rgb_over_255(rgb):
     assert np.abs(np.clip(ours, 0, 255) - upscale(image, 2, rgb)).max() <= 0.501
 
 
-def test_alpha_is_resampled_and_never_seen_by_the_network(rgb):
+def test_alpha_is_resampled_without_the_network(rgb):
     image = (pattern((12, 14, 4)) * 255).astype(np.uint8)
     ours = upscale(image, 2, rgb)
     np.testing.assert_array_equal(ours[..., :3], upscale(image[..., :3], 2, rgb))
@@ -191,7 +193,7 @@ def test_alpha_is_resampled_and_never_seen_by_the_network(rgb):
     assert np.abs(ours[..., 3] - alpha).max() <= 0.501
 
 
-def test_luma_goes_through_the_network_and_color_differences_round_it(luma):
+def test_luma_goes_through_the_network_and_chroma_is_bicubic(luma):
     image = pattern((16, 18, 3)) * 0.4 + 0.3
     ours = upscale(image, 2, luma)
     expected = upscale(bt601_luma(image), 2, luma, intensity_range=(0, 1))
@@ -201,14 +203,14 @@ def test_luma_goes_through_the_network_and_color_differences_round_it(luma):
     np.testing.assert_allclose(chroma, small - small[..., :1], atol=1e-5)
 
 
-def test_grey_images_go_through_rgb_networks_as_three_equal_channels(rgb):
+def test_gray_images_go_through_rgb_networks_as_three_equal_channels(rgb):
     image = pattern((14, 15))
     three = upscale(np.stack([image] * 3), 2, rgb, "SYX", intensity_range=(0, 1))
     ours = upscale(image, 2, rgb, intensity_range=(0, 1))
     np.testing.assert_allclose(ours, three.mean(axis=0), atol=1e-5)
 
 
-def test_grey_models_take_rgb_one_channel_at_a_time(grey):
+def test_gray_models_take_rgb_one_channel_at_a_time(grey):
     image = pattern((14, 15, 3))
     ours = upscale(image, 2, grey)
     for sample in range(3):
@@ -216,14 +218,14 @@ def test_grey_models_take_rgb_one_channel_at_a_time(grey):
         np.testing.assert_allclose(ours[..., sample], single, atol=5e-6)
 
 
-def test_a_factor_of_one_returns_an_equal_image_and_not_the_same():
+def test_factor_of_one_returns_a_copy():
     image = pattern()
     ours = upscale(image, 1, "bicubic")
     np.testing.assert_array_equal(ours, image)
     assert not np.shares_memory(ours, image)
 
 
-def test_the_input_is_never_changed(grey):
+def test_input_is_not_changed(grey):
     image = pattern()
     image[2, 2] = np.nan
     before = image.copy()
@@ -232,7 +234,7 @@ def test_the_input_is_never_changed(grey):
     np.testing.assert_array_equal(image, before)
 
 
-def test_big_endian_and_strided_and_listed_images_are_taken(grey):
+def test_big_endian_strided_and_nested_list_images_are_upscaled(grey):
     image = (pattern() * 1000).astype(np.uint16)
     expected = upscale(image, 2, grey)
     np.testing.assert_array_equal(upscale(image.astype(">u2"), 2, grey), expected)
@@ -243,7 +245,7 @@ def test_big_endian_and_strided_and_listed_images_are_taken(grey):
 
 
 @pytest.mark.parametrize(
-    ("image", "options", "complaint"),
+    ("image", "options", "message"),
     [
         (np.empty((0, 0)), {}, "empty"),
         (np.empty((5, 0)), {}, "empty"),
@@ -264,13 +266,21 @@ def test_big_endian_and_strided_and_listed_images_are_taken(grey):
         (np.zeros((5, 5)), {"intensity_range": (1, 1)}, "intensity_range"),
         (np.zeros((5, 5)), {"device": "cuda:99"}, "choose auto"),
         (np.zeros((5, 5)), {"device": "gpu"}, "choose auto"),
-        (np.zeros((5, 5)), {"precision": "float8"}, "choose auto"),
+        (np.zeros((5, 5)), {"precision": "float8"}, "precision must be auto, float32"),
+        (
+            np.zeros((5, 5)),
+            {"isotropic": 5.0},
+            "give the distance of planes in pixels as z_spacing",
+        ),
+        (np.zeros((5, 5)), {"z_spacing": 5.0}, "only used with isotropic=True"),
+        (np.zeros((3, 5, 5)), {"isotropic": True}, "pass z_spacing"),
+        (np.zeros((5, 5)), {"tile_mode": "perfect"}, "seamless or exact"),
         (np.zeros((5, 5)), {"model": "no-such-model"}, "no-such-model"),
         (np.zeros((5, 5)), {"scale": 1e9}, "memory"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(image, options, complaint):
-    with pytest.raises(NapariSRError, match=complaint) as caught:
+def test_impossible_requests_are_refused_in_one_line(image, options, message):
+    with pytest.raises(NapariSRError, match=message) as caught:
         upscale(image, **{"scale": 2, "model": "bicubic", **options})
     assert "\n" not in str(caught.value)
     if "device" in options or "precision" in options:
@@ -279,7 +289,7 @@ def test_what_cannot_be_done_is_said_in_one_line(image, options, complaint):
         assert isinstance(caught.value, InputError)
 
 
-def test_progress_counts_tiles_and_may_stop_the_run():
+def test_progress_counts_tiles_and_can_stop_the_run():
     seen = []
     upscale(
         pattern((20, 20)),
@@ -300,7 +310,53 @@ def test_progress_counts_tiles_and_may_stop_the_run():
         upscale(pattern((20, 20)), 2, "bicubic", tile=10, progress=stop)
 
 
-def test_the_package_offers_upscale_plan_and_plans():
+def test_progress_true_shows_a_bar(grey, capsys):
+    upscale(pattern((20, 20)), 2, grey, tile=10, progress=True)
+    shown = capsys.readouterr().err
+    assert "4/4" in shown
+    assert "tile" in shown
+    upscale(pattern((20, 20)), 2, grey, tile=10)
+    upscale(pattern((20, 20)), 2, grey, tile=10, progress=False)
+    assert not capsys.readouterr().err
+
+
+def test_progress_bar_counts_the_tiles_that_memory_allows(limited, capsys):
+    image = pattern((60, 70))
+    made = napari_sr.plan(image, 2, limited, tile=None)
+    assert made.n_tiles == 1
+    Limited.limit = 900
+    upscale(image, 2, limited, tile=None, progress=True)
+    done, total = re.findall(r"(\d+)/(\d+)", capsys.readouterr().err)[-1]
+    assert int(done) == int(total) > 1
+
+
+def test_messages_are_logged_once_for_users_of_the_console(caplog):
+    image = pattern() * 0.5
+    image[10, 10] = 1
+    with caplog.at_level(logging.WARNING, "napari_sr"):
+        upscale(image, 2, make_model({2: Exploding()}), intensity_range=(0, 1))
+    assert [record.message for record in caplog.records] == [
+        "bicubic replaces double at 9 pixels, where its output strayed from the image, as it does on hot pixels, noise "
+        "or fine patterns: 9 far outside the range"
+    ]
+
+
+def test_unknown_option_is_an_error(grey):
+    with pytest.raises(TypeError, match="halo"):
+        upscale(pattern(), 2, grey, halo=3)
+    with pytest.raises(TypeError, match="halo"):
+        napari_sr.plan(pattern(), 2, grey, halo=3)
+
+
+@pytest.mark.parametrize(
+    ("alias", "precision"),
+    [("fp16", "float16"), ("half", "float16"), ("bf16", "bfloat16"), ("FP32", "float32")],
+)
+def test_names_of_other_tools_for_precisions_are_understood(grey, alias, precision):
+    named = upscale(pattern(), 2, grey, precision=precision)
+    np.testing.assert_array_equal(upscale(pattern(), 2, grey, precision=alias), named)
+    assert napari_sr.plan(pattern(), 2, grey, precision=alias).precision == precision
+
+
+def test_package_offers_upscale():
     assert napari_sr.upscale is upscale
-    assert napari_sr.plan(pattern(), model="bicubic").out_shape == (48, 60)
-    assert isinstance(napari_sr.plan(pattern(), model="bicubic"), napari_sr.Plan)

@@ -156,7 +156,7 @@ def test_other_colors_train_too(workspace, color):
 
 
 def test_whitened_filters_are_ordinary_filters_when_saved(workspace):
-    """The saved network computes the same function without the reparametrization."""
+    """The saved network computes the same function without the reparameterization."""
     text = (workspace / "recipe.toml").read_text()
     text = text.replace('"ecbsr"', '"esr-tm"').replace("{ m = 1, c = 4 }", "{ K = 5, C = 2 }")
     (workspace / "recipe.toml").write_text(

@@ -63,9 +63,10 @@ def read_input(image: Any, axes: str | None = None) -> Input:
     if _is_of(image, "xarray", "DataArray"):
         return _from_xarray(image, axes)
     if _is_of(image, "torch", "Tensor"):
-        return Input(image.detach().cpu().numpy(), axes, _unchanged)
+        return Input(_from_torch(image), axes, _unchanged)
     if _is_of(image, "PIL.Image", "Image"):
-        return Input(_from_pillow(image), axes, _unchanged)
+        pixels = _from_pillow(image)
+        return Input(pixels, axes or "YXS"[: pixels.ndim], _unchanged)
     if isinstance(image, np.ma.MaskedArray):
         raise InputError(
             "masked images cannot be upscaled; fill the mask first, e.g. image.filled(0)"
@@ -105,6 +106,22 @@ def _refuse_other_things(image: Any) -> None:
             f"a Zarr group is not an array; pass one of its arrays ({names or 'it has none'}), or read it with "
             "napari_sr.io.read_image"
         )
+
+
+def _from_torch(image: Any) -> NDArray[Any]:
+    """Values of a tensor, wherever it is."""
+    try:
+        values: NDArray[Any] = image.detach().cpu().numpy()
+    except (
+        TypeError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:  # bfloat16, sparse, without values
+        raise InputError(
+            f"a {image.dtype} tensor on {image.device} has no NumPy array; pass a dense one of float32, "
+            "e.g. image.float()"
+        ) from error
+    return values
 
 
 def _from_pillow(image: Any) -> NDArray[Any]:

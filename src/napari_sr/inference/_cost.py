@@ -39,9 +39,12 @@ _TIMED_SIDE = 96
 """Side of the image on which speed is measured: large enough to keep all cores busy, small enough for a moment."""
 _TIMED_MACS = 2e10
 """Multiply-adds above which speed is not measured before a run: a second or so on a slow processor."""
-_COPIES = 5
-"""Images in the working type that the engine holds beside a network's tensors, at the size of the window and at that of
-its output: as read, in the networks' range, the part outside it, the bicubic image and the output's intensities."""
+_WINDOW_COPIES = 5
+"""Images of a window's size that the engine holds while a network runs: as read, in the working type, in the network's
+range, on its device, and the part outside that range."""
+_OUTPUT_COPIES = 4
+"""Images of an output's size that it holds after the network's tensors are gone: the output, its intensities, the
+bicubic image of the part outside the range, and one intermediate result."""
 _MACS_PER_BYTE = 20
 """Multiply-adds that take as long as the memory traffic of one byte of a tensor; counts for networks with few."""
 
@@ -89,11 +92,12 @@ def footprint(plan: Plan) -> Footprint:
         macs += own.macs_per_pixel * area
         area *= native**2
     itemsize = 4 if plan.dtype.itemsize <= 2 or plan.dtype == np.float32 else 8
-    engine = _COPIES * plan.axes.samples * itemsize * (1 + area)
+    image = plan.axes.samples * itemsize
+    window, output = _WINDOW_COPIES * image, _OUTPUT_COPIES * image * area
     # Samples that run one by one share the memory, but not the time.
     repeats = plan.axes.colors if plan.model.card.color == "grey" else 1
-    work = repeats * macs + _MACS_PER_BYTE * (per_pixel + engine)
-    return Footprint(fixed, per_pixel + engine, work)
+    work = repeats * macs + _MACS_PER_BYTE * (per_pixel + window + output)
+    return Footprint(fixed, window + max(per_pixel, output), work)
 
 
 def _network_footprint(network: nn.Module) -> Footprint:

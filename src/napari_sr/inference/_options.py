@@ -26,7 +26,9 @@ __all__ = [
 ]
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
-"""Floating-point type that a network computes in; "auto" is float32 unless another cannot be told from it."""
+"""Floating-point type that a network computes in; "auto" is float32 unless a lower one shows no difference."""
+PrecisionName = Precision | Literal["fp32", "single", "full", "fp16", "half", "bf16"]
+"""A precision, also by a name that other tools use for it."""
 TileMode = Literal["seamless", "exact"]
 """How closely a tiled image equals the whole one where a network uses statistics of the whole image."""
 TileOption = int | tuple[int, int] | Literal["auto"] | None
@@ -41,12 +43,15 @@ _PRECISION_ALIASES = {
 
 
 class CommonKeywords(TypedDict, total=False):
-    """Keywords that are fields of `UpscaleOptions` and do not decide about the type of a result."""
+    """Keywords that are fields of `UpscaleOptions` and do not change the type of a result.
+
+    Type checkers accept the exact spellings only; `UpscaleOptions` itself takes any text and checks it.
+    """
 
     device: str
-    precision: Precision | str
+    precision: PrecisionName
     tile: TileOption
-    tile_mode: TileMode | str
+    tile_mode: TileMode
     ensemble: bool
     isotropic: bool
     z_spacing: float | None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeAlias, Unpack
 
+    import dask.array as da
     from numpy.typing import DTypeLike, NDArray
 
     from napari_sr.inference._options import CommonKeywords, OptionKeywords
@@ -58,6 +59,17 @@ def upscale(
     uncertainty: Literal[False] = ...,
     **options: Unpack[CommonKeywords],
 ) -> NDArray[Any]: ...
+@overload
+def upscale(
+    image: da.Array,
+    scale: float | Sequence[float] = ...,
+    model: str | Path | Model = ...,
+    axes: str | None = ...,
+    *,
+    progress: ShowProgress = ...,
+    uncertainty: Literal[False] = ...,
+    **options: Unpack[CommonKeywords],
+) -> da.Array: ...
 @overload
 def upscale(
     image: Any,
@@ -332,7 +344,10 @@ def factors_of(made: AnyPlan) -> dict[str, float]:
 
 def _log_new_messages(result: UpscaleResult, seen: set[str]) -> None:
     """Show what the user should know on the console, once."""
-    for message in result.report.messages:
+    report = result.report
+    # The count of replaced pixels grows with each block of a lazy result: it is shown at first and at the end.
+    counted = any(message not in report.facts.messages for message in seen)
+    for message in report.facts.messages if counted and not report.complete else report.messages:
         if message not in seen:
             seen.add(message)
             _log.warning(message)

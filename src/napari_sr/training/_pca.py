@@ -51,7 +51,7 @@ class _Components(nn.Module):
         return (filters.flatten(2) @ self.inverse).view_as(filters)
 
 
-def pca_reparametrization(
+def pca_reparameterization(
     network: nn.Module, data: TrainingData, generator: torch.Generator
 ) -> None:
     """Train a network's ``filter`` in the coordinates of principal components.
@@ -82,7 +82,7 @@ def pca_reparametrization(
 
 
 def plain_state(network: nn.Module) -> dict[str, Tensor]:
-    """State dict of a network with ordinary filters, whether it is reparametrized or not."""
+    """State dict of a network with ordinary filters, whether it is reparameterized or not."""
     own = network.state_dict()
     bank = getattr(network, "filter", None)
     if not isinstance(bank, nn.Conv2d) or not parametrize.is_parametrized(bank):

@@ -17,7 +17,7 @@ from napari_sr.architectures import registry
 from napari_sr.errors import RecipeError
 from napari_sr.training._initialization import average_weights
 from napari_sr.training._optimizer import Optimizer, average_model, learning_rate, restart_average
-from napari_sr.training._pca import pca_reparametrization, plain_state
+from napari_sr.training._pca import pca_reparameterization, plain_state
 from napari_sr.training._precision import (
     autocast,
     bfloat16_is_faster,
@@ -200,5 +200,5 @@ def _network(phase: Phase, data: TrainingData, generator: torch.Generator) -> nn
     if model.init:
         average_weights(network, [Path(each) for each in model.init])
     if phase.optimization.whiten:
-        pca_reparametrization(network, data, generator)
+        pca_reparameterization(network, data, generator)
     return network

@@ -1,4 +1,4 @@
-"""A tile that nobody waits for any more is not computed to its end."""
+"""A run can be stopped within a tile."""
 
 import threading
 
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from napari_sr.errors import CancelledError
-from napari_sr.inference import Interruptible, plan, run, upscale
+from napari_sr.inference import Interruptible, execute, plan, upscale
 
 from .conftest import make_model
 
@@ -16,34 +16,34 @@ IMAGE = np.random.default_rng(0).random((40, 40))
 
 
 class Counted(nn.Module):
-    """Layers that count, each of which somebody may hear."""
+    """A hundred layers, each of which reports its number."""
 
     scale = 2
     in_channels = 1
 
-    def __init__(self, heard):
+    def __init__(self, report):
         super().__init__()
-        self._heard = heard
+        self._report = report
         self.layer = nn.Conv2d(1, 1, 1)
 
     def forward(self, x):
         for number in range(100):
             x = self.layer(x)
-            self._heard(number)
+            self._report(number)
         return nn.functional.interpolate(x, scale_factor=2)
 
 
-def test_a_run_ends_within_its_tile():
+def test_run_is_stopped_within_its_tile():
     numbers = []
     model = make_model({2: Counted(numbers.append)})
     made = plan(IMAGE, 2, model, tile=None, measure=False)
     numbers.clear()
     with pytest.raises(CancelledError), Interruptible(lambda: 30 in numbers):
-        list(run(made, IMAGE))
+        list(execute(made, IMAGE))
     assert numbers == list(range(31))
 
 
-def test_afterwards_and_in_other_threads_all_goes_on():
+def test_other_threads_and_later_runs_are_not_stopped():
     model = make_model({2: Counted(lambda _: None)})
     expected = upscale(IMAGE, 2, model)
     results = []
