@@ -1,4 +1,4 @@
-"""A real web server on this machine, with the vices of those in the world."""
+"""A real web server on this machine that misbehaves as servers on the web do."""
 
 from __future__ import annotations
 

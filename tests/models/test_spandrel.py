@@ -1,7 +1,7 @@
-"""What spandrel knows loads through it, and what it says of a network is kept to.
+"""Networks that spandrel knows are loaded through it, and its statements about them are respected.
 
-Here spandrel is played by a small double, which every machine has; the last tests take the real one where it is
-installed (it needs a torchvision that belongs to torch).
+A small double stands in for spandrel; the last tests use the real package where it is installed (it needs a
+torchvision that matches torch).
 """
 
 from __future__ import annotations

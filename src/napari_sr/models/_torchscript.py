@@ -1,7 +1,8 @@
 """TorchScript: programs that PyTorch runs without Python, mostly from C++.
 
-PyTorch has deprecated it. Its successors compile for one kind of machine, while LibTorch reads TorchScript everywhere;
-therefore it is used on purpose, and the deprecation warnings are silenced here and only here.
+PyTorch 2.11 deprecated TorchScript (https://pytorch.org/blog/pytorch-2-11-release-blog/). Its successors compile for
+one kind of machine, while LibTorch reads TorchScript everywhere. Therefore it is used on purpose, and the deprecation
+warnings are silenced here and only here.
 
 A file is never given to PyTorch as it is. Its entries are read and checked, and PyTorch opens an archive in memory that
 is written from them.
@@ -50,7 +51,7 @@ _PARTS = ("data.pkl", "constants.pkl", "version", ".data/version", "byteorder")
 
 @contextmanager
 def silence_torchscript_warnings() -> Iterator[None]:
-    """Silence deprecation warnings, and the guesses of tracer and exporter, which are checked by running."""
+    """Silence deprecation warnings, and those about guesses of the tracer: exported files are run and compared."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", TracerWarning)

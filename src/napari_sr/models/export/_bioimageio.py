@@ -84,14 +84,14 @@ def write_package(path: Path, network: nn.Module, facts: Mapping[str, str]) -> N
         program = read_torchscript(folder / TORCHSCRIPT)[0]
         step = agreement(program, network, float(facts["value_range"])).step
         sizes = _write_test_data(folder, network, facts, step)
-        with _files_left_open():
+        with _closing_files():
             _pack(path, _model_description(folder, facts, sizes))
             _check(path)
 
 
 @contextmanager
-def _files_left_open() -> Iterator[None]:
-    """Close the files that bioimageio.spec opens: it leaves that to the garbage collector, which warns of each."""
+def _closing_files() -> Iterator[None]:
+    """Close the files that bioimageio.spec (0.5.14) leaves to the garbage collector, which warns of each."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         try:

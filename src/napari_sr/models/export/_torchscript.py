@@ -44,7 +44,8 @@ def write_torchscript(path: Path, network: nn.Module, facts: Mapping[str, str]) 
     try:
         with silence_torchscript_warnings(), torch.no_grad():
             program = torch.jit.trace(network, example(network), check_trace=False)
-            # into memory: PyTorch's own error for a full disk does not say so
+            # into memory: on a full disk PyTorch fails with an error that does not say so, or ends the process
+            # (https://github.com/pytorch/pytorch/issues/156955)
             torch.jit.save(program, file, _extra_files={METADATA: json.dumps(dict(facts))})
     except (RuntimeError, TypeError) as error:
         raise ExportError(f"cannot be traced as TorchScript ({error_line(error)})") from error
