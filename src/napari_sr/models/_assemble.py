@@ -1,4 +1,4 @@
-"""Tensors to network: find the architecture, build it, and fill it without anything missing or left over."""
+"""From tensors to a network: recognize the architecture, build it, and load all tensors without any left over."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Assembled", "assemble"]
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A network with its weights, as it stood in the file (perhaps not yet merged)."""
+    """A network with its weights, in the form of its file: branches for training are not merged."""
 
     architecture: Architecture
     config: dict[str, Any]
@@ -36,18 +36,23 @@ def assemble(contents: Contents, name: str) -> Assembled:
     Parameters
     ----------
     contents : Contents
-        What the file holds. Our own say what they are; others are recognised by their tensors.
+        Of the file. Its metadata name the architecture, or else it is recognized by the tensors.
     name : str
         The file, for messages.
+
+    Returns
+    -------
+    Assembled
+        The network, with its architecture and configuration.
 
     Raises
     ------
     ModelLoadError
-        If the architecture is not recognised or the tensors do not fit it; the message lists what is
-        missing and unexpected.
+        If the architecture is not recognized or the tensors do not fit it; the message lists missing and
+        unexpected tensors.
     """
     try:
-        architecture, config, state = _recognise(contents)
+        architecture, config, state = _recognize(contents)
     except ModelLoadError as error:
         raise type(error)(f"{name}: {error}") from error
     try:
@@ -65,7 +70,7 @@ def assemble(contents: Contents, name: str) -> Assembled:
     return Assembled(architecture, config, network)
 
 
-def _recognise(contents: Contents) -> tuple[Architecture, dict[str, Any], dict[str, Tensor]]:
+def _recognize(contents: Contents) -> tuple[Architecture, dict[str, Any], dict[str, Tensor]]:
     states = list(candidates(contents.tensors))
     if "architecture" in contents.metadata:
         return (
@@ -95,7 +100,7 @@ def _config(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _without_constants(network: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The state without constants that the network has anyway, which programs store and state dicts do not."""
+    """State without the constants of the network, which TorchScript stores and state dicts do not."""
     kept = network.state_dict()
     constants = {name: value for name, value in network.named_buffers() if name not in kept}
     return {
@@ -106,7 +111,7 @@ def _without_constants(network: nn.Module, state: dict[str, Tensor]) -> dict[str
 
 
 def _problems(expected: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> list[str]:
-    """Say why a state dict cannot be loaded, each reason a few words."""
+    """Reasons why a state dict cannot be loaded, in a few words each."""
     shapes = [
         f"{name} is {tuple(state[name].shape)} where {tuple(value.shape)} is expected"
         for name, value in expected.items()

@@ -1,4 +1,4 @@
-"""One function that makes a model ready to run, whatever the user has in hand."""
+"""Loading of models: by an id of the catalog, or from a checkpoint file of a known or unknown origin."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["load_model"]
 _LOADED: dict[str, Model] = {}
 _LOCK = threading.Lock()
 _KEPT = 4
-"""Networks of files that are kept where each block of an image brings its model along, as on a cluster."""
+"""Networks of files that are kept: on a cluster, every block of an image comes with its pickled model."""
 
 
 @accept_british_spelling
@@ -49,37 +49,42 @@ def load_model(
     color: Color | None = None,
     trust_program: bool = False,
 ) -> Model:
-    """Make a model ready to run.
+    """Load a model.
 
     Parameters
     ----------
     model : str, Path or Model
         An id of the catalog in any case (see `list_models`), the path of a checkpoint (``.safetensors``, or ``.pth``,
         ``.pt``, ``.model``, ``.bin``, ``.ckpt`` as PyTorch writes them), or a loaded model. For a path,
-        the architecture, scale and size are recognised from the tensors; networks that train with more
-        branches than they need are merged. Of a TorchScript file, the tensors alone are taken, if they belong to
-        a known architecture. Other TorchScript and ONNX files are programs; see `trust_program`.
+        the architecture, scale and size are recognized from the tensors, and branches that serve for training
+        only are merged. Of a TorchScript file, only the tensors are used, if they belong to a known architecture.
+        Other TorchScript and ONNX files are programs; see `trust_program`.
     value_range : float, optional
-        1 or 255: the network expects values in ``[0, value_range]``. Left out: what its card says; for
-        a file of unknown origin it is found by trying both, and the card's summary says so.
+        1 or 255: the network expects values in ``[0, value_range]``. Default: that of its card. For a file of
+        unknown origin both are tried, and the summary of the card states the result.
     color : {"Y", "RGB", "grey"}, optional
-        What the network was trained on. Left out: what its card says, or by its input channels.
+        What the network was trained on. Default: that of its card, or determined by its input channels.
     trust_program : bool, optional
         Run a TorchScript or ONNX file as the program that it is. A program from a file computes on this machine
         whatever its author wrote into it. It is checked, and it can neither read nor write files as far as is
         known, but open only files from people whom you trust. A file with the same SHA-256 that was imported
         with this agreement needs none again.
 
+    Returns
+    -------
+    Model
+        Its networks are opened when they are first used.
+
     Raises
     ------
     ModelNotFoundError
-        If there is no such model or file, and near names are suggested; or if it must be downloaded first.
+        If there is no such model or file (similar ids are suggested), or the model must be downloaded first.
     ModelLoadError
-        If the file is damaged, not recognised, or does not fit.
+        If the file is damaged, or its tensors belong to no known architecture.
     UntrustedProgramError
-        If the file holds a program, and nobody agreed to run it.
+        If the file holds a program, and the user has not agreed to run it.
     ModelRangeError
-        If the value range cannot be told, or `value_range` or `color` cannot be meant.
+        If the value range cannot be determined, or the network cannot expect `value_range` or `color`.
     InputError
         If `model` is of another type.
     """
@@ -95,7 +100,7 @@ def load_model(
 
 
 def _by_name(name: str) -> Model | Path:
-    """Model of the catalog, or the path that the name is."""
+    """Model of the catalog, or the name as a path."""
     cards = {card.id: card for card in list_models()}
     if name in cards:
         return _of_catalog(cards[name])
@@ -106,7 +111,7 @@ def _by_name(name: str) -> Model | Path:
 
 
 def _of_catalog(card: ModelCard) -> Model:
-    """The one model of a card, so that its networks are opened once; another one if the card was replaced."""
+    """Model of a card. It is kept, so that its networks are opened once, until the card is replaced."""
     if not local_scales(card):
         raise _missing(card, card.checkpoints[0])
     with _LOCK:
@@ -123,7 +128,7 @@ def _missing(card: ModelCard, checkpoint: Checkpoint) -> ModelNotFoundError:
 
 
 def _remedy(card: ModelCard) -> str:
-    """What to do where a file is missing or damaged."""
+    """Advice about a file that is missing or damaged."""
     if is_bundled(card):
         return "reinstall napari-sr"
     if any(checkpoint.url for checkpoint in card.checkpoints):
@@ -178,7 +183,7 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
 def _from_file(
     path: Path, value_range: float | None, color: Color | None, trust_program: bool
 ) -> Model:
-    """Model of one checkpoint file; what it expects is as the user says, or found out."""
+    """Model of a checkpoint file, whose expected input the user states, or the file, or a test of the network."""
     _files.check_file(path)
     digest = sha256(path)
     known = find_by_sha256(digest)
@@ -216,7 +221,7 @@ def _from_file(
 
 
 def _trusted(card: ModelCard | None, digest: str) -> bool:
-    """Whether the user agreed earlier to run the file with this SHA-256."""
+    """Whether the catalog records that the user agreed to run the file with this SHA-256."""
     checkpoints = () if card is None else card.checkpoints
     return any(each.trusted_program and each.sha256 == digest for each in checkpoints)
 
@@ -226,7 +231,7 @@ def _of_file(path: Path, card: ModelCard, network: nn.Module) -> Model:
 
 
 def _rebuild_from_file(path: Path, card: ModelCard) -> Model:
-    """Model of a checkpoint file that another process has opened already."""
+    """Model of a checkpoint file that another process opened before it pickled the model."""
     (checkpoint,) = card.checkpoints
     with _LOCK:
         network = _open_for_rebuild(path, checkpoint.sha256, checkpoint.trusted_program)
@@ -243,7 +248,7 @@ def _open_for_rebuild(path: Path, expected: str, trusted: bool) -> nn.Module:
 
 
 def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]:
-    """What a file says about itself, and its network: made of its tensors, or a program if that is trusted."""
+    """Metadata of a file, and its network, built from its tensors; or the program in it, if that is trusted."""
     try:
         _files.check_file(path)
         kind = _files.kind_of(path)
@@ -254,7 +259,7 @@ def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]
     except NapariSRError:
         raise
     except Exception as error:
-        # a file can be damaged in ways that nobody foresaw
+        # damage of unforeseen kinds
         raise ModelLoadError(
             f"{path.name}: cannot be loaded ({type(error).__name__}: {error_line(error)})"
         ) from error
@@ -270,12 +275,12 @@ def _assembled(contents: _files.Contents, name: str) -> Assembled:
 
 
 def _without_program(path: Path, kind: _files.Kind) -> tuple[Mapping[str, str], Assembled]:
-    """Network made of the tensors in a TorchScript file, if they belong to a known architecture."""
+    """Network built from the tensors of a TorchScript file, if they belong to a known architecture."""
     if kind == "torchscript":
         try:
             tensors, metadata = read_tensors(path)
             # the architecture is recognised, since a program may do more with these tensors than that
-            told = {name: text for name, text in metadata.items() if name in _TOLD}
+            told = {name: text for name, text in metadata.items() if name in _TRUSTED_METADATA}
             return told, _assembled(_files.Contents(tensors, told), path.name)
         except ModelLoadError:
             pass
@@ -286,8 +291,16 @@ def _without_program(path: Path, kind: _files.Kind) -> tuple[Mapping[str, str], 
     )
 
 
-_TOLD = ("summary", "color", "value_range", "license", "source", "paper", "training_data")
-"""What is believed of a TorchScript file whose tensors alone are taken."""
+_TRUSTED_METADATA = (
+    "summary",
+    "color",
+    "value_range",
+    "license",
+    "source",
+    "paper",
+    "training_data",
+)
+"""Metadata that is used of a TorchScript file of which only the tensors are used."""
 
 
 def _checkpoint(
