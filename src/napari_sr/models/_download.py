@@ -200,7 +200,7 @@ def fetch(
 
 
 def _retrieve(url: str, path: Path, digest: str, meter: _Meter, timeout: float) -> None:
-    """Let pooch verify the file. Its own downloader knows neither a limit of bytes nor one for a silent server."""
+    """Let pooch verify the file; its own downloader counts whole chunks, too coarsely for a limit of bytes."""
     import pooch
 
     def transfer(url: str, file: str, _pooch: object) -> None:
