@@ -28,13 +28,8 @@ def files(shared):
 
 
 @pytest.mark.parametrize(("model", "scale", "name"), CLAIMS)
-<<<<<<< HEAD
-def test_a_cards_scores_can_be_reproduced(shared, files, model, scale, name):
-    card = find_card(model)
-=======
 def test_scores_of_a_card_are_reproduced(shared, files, model, scale, name):
-    card = card_of(model)
->>>>>>> 0b48718 (Evaluate through options and one plan; SSIM by scikit-image)
+    card = find_card(model)
     checkpoint = card.checkpoint(scale)
     psnr, ssim = checkpoint.scores[name]
     loaded = load_model(model if is_bundled(card) else files[checkpoint.sha256])

@@ -3,8 +3,6 @@
 Each ``type: ignore`` expects an error: mypy reports those that are not needed.
 """
 
-from __future__ import annotations
-
 from typing import Any, assert_type
 
 import numpy as np
