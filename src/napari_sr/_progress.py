@@ -11,7 +11,7 @@ __all__ = ["show_progress"]
 
 
 def show_progress(
-    wanted: bool | Callable[[int, int], object] | None,
+    wanted: bool | Callable[[int, int], object] | None, unit: str = "tile"
 ) -> Callable[[Any], object] | None:
     """A function that shows states of progress.
 
@@ -19,6 +19,8 @@ def show_progress(
     ----------
     wanted : bool or callable, optional
         True for a bar in a terminal or notebook. A callable is called with steps done and steps in all.
+    unit : str
+        What is counted, in the singular.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def show_progress(
         return lambda step: wanted(step.done, step.total)
     from tqdm.auto import tqdm
 
-    bar = tqdm(unit="tile")
+    bar = tqdm(unit=unit)
 
     def advance(step: Any) -> None:
         bar.total = step.total

@@ -1,4 +1,4 @@
-"""Speed: what is reported is what ran."""
+"""The speed that is reported is that of the runs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from napari_sr.errors import InputError
 from napari_sr.evaluation import Speed, benchmark
 
 
-def test_seconds_are_those_of_the_runs():
-    """Warm-up and repeats together last as long as the call; the median is not more than all."""
+def test_seconds_are_the_median_of_the_runs():
+    """Warm-up and repeats together take no longer than the call."""
     started = time.perf_counter()
     speed = benchmark("bicubic", 2, size=64, rgb=False, device="cpu", repeats=3)
     assert 0 < speed.seconds < time.perf_counter() - started
@@ -23,13 +23,22 @@ def test_seconds_are_those_of_the_runs():
     )
 
 
-def test_a_megapixel_is_a_million_input_pixels():
+def test_megapixel_is_a_million_input_pixels():
     speed = Speed("m", 4, "cpu", "float32", (500, 400, 3), seconds=0.5, repeats=1)
     assert speed.seconds_per_megapixel == pytest.approx(2.5)
     assert speed.to_dict()["seconds_per_megapixel"] == pytest.approx(2.5)
 
 
 @pytest.mark.parametrize("option", [{"size": 0}, {"repeats": 0}])
-def test_nothing_to_measure(option):
+def test_empty_measurement_is_refused(option):
     with pytest.raises(InputError, match="at least 1"):
         benchmark("bicubic", 2, **option)
+
+
+def test_options_are_those_of_upscale():
+    speed = benchmark("bicubic", 2, size=32, precision="bf16", device="CPU", tile=16, repeats=1)
+    assert (speed.precision, speed.device, speed.shape) == ("bfloat16", "cpu", (32, 32, 3))
+    with pytest.raises(InputError, match="have no Z"):
+        benchmark("bicubic", 2, size=32, isotropic=True, z_spacing=2, repeats=1)
+    with pytest.raises(TypeError, match="halo"):
+        benchmark("bicubic", 2, size=32, halo=3)

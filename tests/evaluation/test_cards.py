@@ -1,4 +1,4 @@
-"""What the cards of models claim is what is measured."""
+"""Measured scores are those that the models' cards state."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from napari_sr.evaluation import evaluate
 from napari_sr.models import find_card, is_bundled, list_models, load_model
 
 QUICK = 200_000
-"""Parameters up to which Set5 takes a second or two."""
+"""Most parameters of bundled models that are tested: Set5 takes a second or two with so many."""
 QUICKEST = 10_000
-"""The same for published models, of which there are many."""
+"""Most parameters of published models that are tested: these are many."""
 CLAIMS = [
     (card.id, checkpoint.scale, name)
     for card in list_models()
@@ -23,12 +23,12 @@ CLAIMS = [
 
 @pytest.fixture(scope="module")
 def files(shared):
-    """Official checkpoints by what they are, since nobody downloaded them to where the catalog has them."""
+    """Official checkpoints by their SHA-256; the catalog knows them, but they are not downloaded."""
     return {sha256(path): path for path in (shared / "checkpoints").rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(("model", "scale", "name"), CLAIMS)
-def test_a_cards_scores_can_be_reproduced(shared, files, model, scale, name):
+def test_scores_of_a_card_are_reproduced(shared, files, model, scale, name):
     card = find_card(model)
     checkpoint = card.checkpoint(scale)
     psnr, ssim = checkpoint.scores[name]

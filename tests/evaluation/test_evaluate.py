@@ -1,7 +1,8 @@
-"""Models score what their papers and their authors' code say."""
+"""Scores equal those of papers and of their authors' code."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -29,8 +30,8 @@ def picture(seed: int = 0, size: tuple[int, int] = (37, 50)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_bicubic_is_measured_as_matlab_would(scale):
-    """The engine's bicubic and imresize are written apart; only roundings differ."""
+def test_bicubic_score_equals_that_of_imresize(scale):
+    """The bicubic of the engine and imresize are separate implementations; only rounding differs."""
     hr, lr = cut_and_shrink(picture(), scale)
     expected = [shave(evaluation_luma(each), scale) for each in (hr, imresize_uint8(lr, scale))]
     found = evaluate("bicubic", {"x": picture()}, scale)
@@ -40,14 +41,14 @@ def test_bicubic_is_measured_as_matlab_would(scale):
 @pytest.mark.parametrize(
     ("scale", "expected"), [(2, (33.66, 0.9299)), (3, (30.39, 0.8682)), (4, (28.42, 0.8104))]
 )
-def test_bicubic_on_set5_is_as_published(shared, scale, expected):
-    """Published with Y in MATLAB's 8 bits, which costs 0.02 dB and 0.001 here."""
+def test_bicubic_on_set5_scores_as_published(shared, scale, expected):
+    """Published scores round Y to 8 bits, which changes them by up to 0.02 dB and 0.001."""
     found = evaluate("bicubic", shared / "data" / "benchmarks" / "Set5" / "HR", scale)
     assert found.psnr == pytest.approx(expected[0], abs=0.02)
     assert found.ssim == pytest.approx(expected[1], abs=0.001)
 
 
-def test_an_official_network_scores_as_its_authors_code(shared):
+def test_official_network_scores_as_with_the_code_of_its_authors(shared):
     """33.106 dB was measured with the official code on the small images that MATLAB made."""
     found = evaluate(
         shared / "checkpoints" / "esr" / "eSR-MAX_s2_K3_C1.model",
@@ -59,8 +60,8 @@ def test_an_official_network_scores_as_its_authors_code(shared):
     assert found.psnr == pytest.approx(33.106, abs=0.001)
 
 
-def test_luma_is_the_networks_own(shared):
-    """What is compared by ``luma`` is what the network gives for Y, through no RGB and no rounding."""
+def test_luma_protocol_compares_the_output_of_the_network(shared):
+    """Without conversion to RGB and without rounding."""
     path = shared / "checkpoints" / "esr" / "eSR-CNN_s2_C8_D3_S9.model"
     hr, lr = cut_and_shrink(picture(1), 2)
     y = torch.from_numpy(bt601_luma(lr / 255.0)).float()[None, None]
@@ -71,7 +72,7 @@ def test_luma_is_the_networks_own(shared):
     assert evaluate(path, {"x": hr}, 2, protocol="rgb8").psnr != pytest.approx(expected, abs=1e-3)
 
 
-def test_given_small_images_score_as_those_that_are_made(shared):
+def test_given_small_images_score_as_reductions_do(shared):
     """Set5's small images were made by MATLAB."""
     folder = shared / "data" / "benchmarks" / "Set5"
     made = evaluate("bicubic", folder / "HR", 4)
@@ -80,7 +81,7 @@ def test_given_small_images_score_as_those_that_are_made(shared):
     assert given.low_resolution == str(folder / "LR_bicubic")
 
 
-def test_grey_originals_count_as_rgb(shared):
+def test_gray_originals_are_measured_as_rgb(shared):
     """Set14's bridge: tables with 28.58 dB for IMDN x4 have its luma in studio swing, 219 of 255."""
     pair = next(
         pair
@@ -94,8 +95,8 @@ def test_grey_originals_count_as_rgb(shared):
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
-def test_grey_images_of_any_type_are_compared_themselves(dtype):
-    """PSNR at the original's own span: multiplying an image changes nothing."""
+def test_gray_images_of_any_type_are_compared_directly(dtype):
+    """The peak is the range of the original, so multiplying an image changes nothing."""
     grey = picture()[..., 0].astype(float)
     factor = {"uint8": 1, "uint16": 200, "float32": 1e-3}[dtype]
     image = (grey * factor).astype(dtype)
@@ -106,7 +107,7 @@ def test_grey_images_of_any_type_are_compared_themselves(dtype):
     assert found.protocol == "grey"
 
 
-def test_images_are_told_as_they_are_done():
+def test_progress_counts_images():
     seen = []
     found = evaluate(
         "bicubic",
@@ -126,12 +127,46 @@ def test_only_whole_scales_can_be_measured(scale):
         evaluate("bicubic", {"a": picture()}, scale)
 
 
-def test_what_cannot_be_measured_is_told(tmp_path):
+def test_impossible_evaluations_are_refused(tmp_path):
     with pytest.raises(ModelNotFoundError):
         evaluate("no-such-model", {"a": picture()}, 2)
     with pytest.raises(InputError, match="protocol must be auto, rgb8, luma, grey"):
         evaluate("bicubic", {"a": picture()}, 2, protocol="rgb")
-    with pytest.raises(InputError, match="only beside a folder of originals"):
+    with pytest.raises(InputError, match="only together with a folder of originals"):
         evaluate("bicubic", {"a": picture()}, 2, tmp_path)
     with pytest.raises(InputError, match="no images"):
         evaluate("bicubic", tmp_path, 2)
+    with pytest.raises(InputError, match="leave out isotropic and uncertainty"):
+        evaluate("bicubic", {"a": picture()}, 2, uncertainty=True)
+    with pytest.raises(InputError, match="leave out isotropic and uncertainty"):
+        evaluate("bicubic", {"a": picture()}, 2, isotropic=True, z_spacing=2)
+    with pytest.raises(TypeError, match="halo"):
+        evaluate("bicubic", {"a": picture()}, 2, halo=3)
+
+
+def test_options_are_those_of_upscale():
+    """Tiles change nothing; bfloat16, the ensemble and another range do."""
+    plain = evaluate("ecbsr", {"a": picture()}, 2)
+    assert evaluate("ecbsr", {"a": picture()}, 2, tile=16).psnr == pytest.approx(plain.psnr)
+    assert evaluate("ecbsr", {"a": picture()}, 2, precision="fp32").rows == plain.rows
+    for changed in ({"precision": "bf16"}, {"ensemble": True}, {"intensity_range": (0, 2)}):
+        assert evaluate("ecbsr", {"a": picture()}, 2, **changed).rows != plain.rows
+
+
+def test_progress_true_shows_a_bar(capsys):
+    evaluate("bicubic", {"a": picture(0), "b": picture(1)}, 2, progress=True)
+    shown = capsys.readouterr().err
+    assert "2/2" in shown
+    assert "image" in shown
+
+
+def test_pixels_that_bicubic_replaced_are_counted(tmp_path):
+    """The small published network explodes at three pixels of this noise."""
+    small = np.random.default_rng(0).integers(0, 255, (200, 200), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "noise_LR.png"), small)
+    cv2.imwrite(str(tmp_path / "noise_HR.png"), imresize_uint8(small, 2))
+    given = tmp_path / "noise_HR.png", 2, tmp_path / "noise_LR.png"
+    found = evaluate("ecbsr", *given, protocol="grey")
+    assert found.rows[0].replaced_pixels == 3
+    assert found.to_dict()["images"][0]["replaced_pixels"] == 3
+    assert evaluate("bicubic", *given, protocol="grey").rows[0].replaced_pixels == 0

@@ -1,4 +1,4 @@
-"""A footprint agrees with what can be worked out by hand."""
+"""A footprint agrees with calculations by hand."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from napari_sr.models.export import export_model
 
 @pytest.fixture
 def one_convolution(tmp_path):
-    """A 3 x 3 convolution to four channels, which are then laid out as an image of twice the size."""
+    """A 3 x 3 convolution to four channels, which are rearranged as an image of twice the size."""
     config = {"scale": 2, "K": 3, "C": 1}
     torch.manual_seed(0)
     return save_network(tmp_path / "n.safetensors", ESRMax(**config), "esr-max", config)
 
 
-def test_the_figures_of_one_convolution(one_convolution):
-    """Input and output of the convolution are there at one time; so are the output and its new layout."""
+def test_footprint_of_one_convolution(one_convolution):
+    """Input and output of the convolution exist at one time; so do the output and its rearrangement."""
     found = footprint(one_convolution, 2, side=64)
     assert found.shape == (64, 64)
     assert (found.parameters, found.macs, found.activations) == (36, 36 * 64**2, 4 * 64**2)
@@ -37,7 +37,7 @@ def test_memory_and_time_grow_with_the_image(one_convolution):
     assert large.seconds > small.seconds
 
 
-def test_a_program_is_timed_but_not_counted(one_convolution, tmp_path):
+def test_compiled_program_is_timed_but_not_counted(one_convolution, tmp_path):
     program = export_model(load_model(one_convolution), tmp_path / "n.pt").path
     found = footprint(load_model(program, trust_program=True), 2, side=32)
     assert (found.parameters, found.macs, found.activations, found.memory) == (None,) * 4
@@ -45,6 +45,6 @@ def test_a_program_is_timed_but_not_counted(one_convolution, tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"side": 0}, {"repeats": 0}])
-def test_nothing_cannot_be_measured(one_convolution, wrong):
+def test_empty_measurement_is_refused(one_convolution, wrong):
     with pytest.raises(InputError, match="at least 1"):
         footprint(one_convolution, 2, **wrong)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from napari_sr.inference import PeakTracker, execute, plan
-from napari_sr.inference._cost import footprint
+from napari_sr.inference._cost import window_cost
 
 from .conftest import Limited, Plain, collect, make_model
 
@@ -98,7 +98,7 @@ def test_estimated_memory_is_close_to_what_a_run_takes():
 def test_multiply_adds_are_those_of_the_convolutions():
     """Two networks that differ by a known number of them, and by no tensor that is alive at the peak."""
     few, many = (
-        footprint(plan(IMAGE, 2, make_model({2: network}), measure=False))
+        window_cost(plan(IMAGE, 2, make_model({2: network}), measure=False))
         for network in (Plain(2, kernels=(3, 1, 3)), Plain(2, kernels=(3, 3, 3)))
     )
     assert many.macs_per_pixel - few.macs_per_pixel == pytest.approx(6 * 6 * 8)
@@ -106,7 +106,7 @@ def test_multiply_adds_are_those_of_the_convolutions():
 
 
 def test_memory_grows_with_pixels_from_a_fixed_amount():
-    cost = footprint(plan(IMAGE, 2, make_model({2: Plain(2)}), measure=False))
+    cost = window_cost(plan(IMAGE, 2, make_model({2: Plain(2)}), measure=False))
     assert cost.memory(0) == cost.fixed_bytes
     assert cost.memory(300) - cost.memory(200) == pytest.approx(100 * cost.bytes_per_pixel)
 

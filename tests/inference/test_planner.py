@@ -11,7 +11,7 @@ import pytest
 from napari_sr.architectures import registry
 from napari_sr.errors import DeviceError, InputError
 from napari_sr.inference import _planner, choose_native_scales, execute, plan, upscale
-from napari_sr.inference._cost import Footprint, footprint
+from napari_sr.inference._cost import WindowCost, window_cost
 
 from .conftest import Limited, Plain, collect, make_model
 
@@ -88,7 +88,7 @@ def test_image_of_512_pixels_is_one_tile_of_a_small_network(free):
 
 def penalized(made):
     """Work of a run as the documentation states it: tiles above the limit count more by the root of their excess."""
-    tile = math.prod(made.window) * footprint(made).macs_per_pixel * (8 if made.ensemble else 1)
+    tile = math.prod(made.window) * window_cost(made).macs_per_pixel * (8 if made.ensemble else 1)
     return made.n_tiles * (tile + 5e7) * math.sqrt(max(1, tile / 1e11))
 
 
@@ -100,7 +100,7 @@ def test_chosen_tiles_are_within_a_few_percent_of_the_least_penalized_work(
 ):
     made = plan((side, side), 2, HEAVY, dtype="uint8", ensemble=ensemble, measure=False)
     made = dataclasses.replace(made, halo=halo)
-    cost = footprint(made)
+    cost = window_cost(made)
     chosen = penalized(_planner.with_tile(made, cost, PLENTY))
     for tile in (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, side):
         other = dataclasses.replace(made, tile=(min(tile, side),) * 2)
@@ -109,7 +109,7 @@ def test_chosen_tiles_are_within_a_few_percent_of_the_least_penalized_work(
 
 def test_wide_halos_get_larger_tiles(free):
     made = plan((4000, 4000), 2, HEAVY, dtype="uint8", measure=False)
-    costly = Footprint(0, 1000, 1e6)
+    costly = WindowCost(0, 1000, 1e6)
     narrow, wide = (
         _planner.with_tile(dataclasses.replace(made, halo=halo), costly, PLENTY) for halo in (2, 65)
     )
@@ -118,7 +118,7 @@ def test_wide_halos_get_larger_tiles(free):
 
 def test_eight_runs_of_an_ensemble_count_as_one_tile(free):
     made = plan((2000, 2000), 2, HEAVY, dtype="uint8", measure=False)
-    each, eight = Footprint(0, 1000, 5e5), Footprint(0, 1000, 4e6)
+    each, eight = WindowCost(0, 1000, 5e5), WindowCost(0, 1000, 4e6)
     ensemble = dataclasses.replace(made, ensemble=True)
     chosen = _planner.with_tile(ensemble, each, PLENTY).tile
     assert chosen == _planner.with_tile(made, eight, PLENTY).tile
@@ -130,7 +130,7 @@ def test_expensive_networks_get_smaller_tiles_so_that_progress_shows(free):
     for model, ensemble in ((make_model({2: Plain(2)}), False), (HEAVY, False), (HEAVY, True)):
         made = plan((100_000, 100_000), 2, model, dtype="uint8", ensemble=ensemble, measure=False)
         tiles.append(made.tile[0])
-        work = math.prod(made.window) * footprint(made).macs_per_pixel * (8 if ensemble else 1)
+        work = math.prod(made.window) * window_cost(made).macs_per_pixel * (8 if ensemble else 1)
         assert work < 3e11
     assert tiles == sorted(tiles, reverse=True)
     assert tiles[0] > tiles[-1]
@@ -162,7 +162,7 @@ def test_smallest_window_is_taken_where_nothing_fits(free):
     made = plan((200, 200), 2, HEAVY, dtype="uint8", measure=False)
     wide = dataclasses.replace(made, halo=65)
     # Two tiles along an axis have one halo each; of four, those in the middle have two.
-    assert _planner.with_tile(wide, footprint(wide), 1).window == (165, 165)
+    assert _planner.with_tile(wide, window_cost(wide), 1).window == (165, 165)
     assert made.tile == (50, 50)
 
 

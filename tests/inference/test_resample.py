@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from napari_sr.inference._zoom import Zoom
 
 from napari_sr.imaging import imresize
 from napari_sr.inference._resample import AxisResampler

@@ -1,11 +1,14 @@
 """``napari-sr benchmark``: the speed of models on this machine."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from napari_sr.cli import _options as options
 from napari_sr.cli._console import print_json, progress_bar, show_table
+
+if TYPE_CHECKING:
+    from napari_sr.inference import PrecisionName
 
 
 def benchmark(
@@ -42,7 +45,7 @@ def benchmark(
                 size=size,
                 rgb=not gray,
                 device=device,
-                precision=precision,
+                precision=cast("PrecisionName", precision),
                 repeats=repeats,
             )
             found.append(speed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,6 +11,7 @@ from napari_sr.cli._console import progress_bar, show_table, write_json
 
 if TYPE_CHECKING:
     from napari_sr.evaluation import Evaluation
+    from napari_sr.inference import PrecisionName
 
 BASELINE = "bicubic"
 
@@ -59,8 +60,8 @@ def evaluate(
         for each in models.values():
             with progress_bar(f"{each.id}, {folder.name}") as progress:
                 found = measure(
-                    each, folder, scale, lr, device=device, precision=precision, tile=size,
-                    ensemble=ensemble, protocol=protocol, progress=progress,
+                    each, folder, scale, lr, device=device, tile=size, ensemble=ensemble,
+                    precision=cast("PrecisionName", precision), protocol=protocol, progress=progress,
                 )  # fmt: skip
             sets[-1].append(found)
     if json != "-":

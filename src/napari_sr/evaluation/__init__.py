@@ -1,4 +1,4 @@
-"""How good and how fast: metrics, the papers' protocol, benchmarks."""
+"""Quality and speed of models: metrics, the protocols of papers, benchmarks."""
 
 from napari_sr.evaluation._benchmark import Speed, benchmark
 from napari_sr.evaluation._evaluate import evaluate, score

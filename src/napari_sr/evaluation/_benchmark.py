@@ -1,4 +1,4 @@
-"""Speed: how long a model takes for a megapixel here, through the engine that users run."""
+"""Speed of a model on this machine, through the engine that users run."""
 
 from __future__ import annotations
 
@@ -9,34 +9,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sr._steps import finish
 from napari_sr.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Unpack
 
     from numpy.typing import NDArray
 
+    from napari_sr.inference import CommonKeywords
     from napari_sr.models import Model
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How fast a model ran."""
+    """Speed of a model."""
 
     model: str
     """Id in the catalog, or the path of a checkpoint."""
     scale: float
     """Output pixels per input pixel."""
     device: str
-    """What it ran on."""
+    """Device that it ran on."""
     precision: str
-    """Number format of the network."""
+    """Floating-point type that the network computed in."""
     shape: tuple[int, ...]
-    """Input image: (Y, X) or (Y, X, 3)."""
+    """Shape of the input image: (Y, X) or (Y, X, 3)."""
     seconds: float
     """Median over the repeats, for the whole image."""
     repeats: int
-    """How often it was measured, after one run that was not counted."""
+    """Number of measurements, after a first run that was not measured."""
 
     @property
     def seconds_per_megapixel(self) -> float:
@@ -60,11 +63,12 @@ def benchmark(
     *,
     size: int = 512,
     rgb: bool = True,
-    device: str = "auto",
-    precision: str = "auto",
     repeats: int = 3,
+    **options: Unpack[CommonKeywords],
 ) -> Speed:
     """Measure how long a model takes for an 8-bit image.
+
+    The image is smooth: where a network strays from noise the engine has more to do.
 
     Parameters
     ----------
@@ -76,10 +80,10 @@ def benchmark(
         Side of the image in pixels.
     rgb : bool
         Three channels rather than one.
-    device, precision
-        As for `napari_sr.upscale`.
     repeats : int
-        Measurements; the median counts. One run before them warms up and is not counted.
+        Number of measurements; their median counts. One run before them warms up and is not measured.
+    **options
+        As for `napari_sr.upscale`.
 
     Returns
     -------
@@ -89,28 +93,28 @@ def benchmark(
     Raises
     ------
     InputError
-        If ``size`` or ``repeats`` is not positive.
+        If ``size`` or ``repeats`` is not positive, or an option cannot be used.
     """
-    # Here, so that the metrics can be had without the engine and torch.
-    from napari_sr.inference import plan, upscale
+    # Imported here, so that the metrics can be used without loading torch.
+    from napari_sr.inference import execute, plan
     from napari_sr.models import load_model
 
     if size < 1 or repeats < 1:
         raise InputError("the benchmark needs a size and a number of repeats of at least 1")
     shape = (size, size, 3) if rgb else (size, size)
     image = _waves(shape)
-    loaded, axes = load_model(model), "YXS" if rgb else "YX"
-    chosen = plan(image, scale, loaded, axes=axes, device=device, precision=precision)
+    loaded = load_model(model)
+    made = plan(image, scale, loaded, "YXS" if rgb else "YX", measure=False, **options)
     times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
-        upscale(image, scale, loaded, axes=axes, device=chosen.device, precision=chosen.precision)
+        finish(execute(made, image))
         times.append(time.perf_counter() - started)
     return Speed(
         model=loaded.id,
         scale=scale,
-        device=chosen.device,
-        precision=chosen.precision,
+        device=made.device,
+        precision=made.precision,
         shape=shape,
         seconds=statistics.median(times[1:]),
         repeats=repeats,
@@ -118,7 +122,7 @@ def benchmark(
 
 
 def _waves(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Smooth 8-bit image: noise would be the one case in which the engine has more to do."""
+    """Smooth 8-bit image."""
     y, x = (np.arange(n) for n in shape[:2])
-    grey = np.rint(128 + 60 * np.sin(y / 9)[:, None] * np.cos(x / 11)).astype(np.uint8)
-    return grey if len(shape) == 2 else np.repeat(grey[..., None], shape[2], axis=2)
+    gray = np.rint(128 + 60 * np.sin(y / 9)[:, None] * np.cos(x / 11)).astype(np.uint8)
+    return gray if len(shape) == 2 else np.repeat(gray[..., None], shape[2], axis=2)

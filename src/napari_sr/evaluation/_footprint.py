@@ -1,4 +1,4 @@
-"""Footprint of a network for one image, counted and measured as in the challenges on efficient super-resolution."""
+"""Footprint of a network: operations, memory and time for one image, as challenges on efficient networks state them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sr.models import Model
 
 _LONG = 0.5
-"""Seconds after which a run need not be repeated as often."""
+"""Seconds for each repeat after which no further one is made: long runs vary less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +26,17 @@ class Footprint:
     shape: tuple[int, int]
     """Height and width of the small image in pixels."""
     parameters: int | None
-    """Number of parameters of the merged network; None for a program, which cannot be counted."""
+    """Parameters of the merged network; None for a TorchScript or ONNX file, whose operations cannot be counted."""
     macs: int | None
     """Multiply-accumulate operations ("FLOPs" in the challenges' tables)."""
     activations: int | None
     """Elements in the outputs of all convolutions."""
     memory: int | None
-    """Most bytes of weights and tensors at one time; None if that cannot be observed."""
+    """Peak of the bytes of weights and tensors; None where it cannot be measured."""
     seconds: float
-    """Of the quickest run in float32."""
+    """Duration of the quickest run in float32."""
     device: str
-    """What it was measured on."""
+    """Device that it was measured on."""
 
 
 def footprint(
@@ -47,20 +47,21 @@ def footprint(
     device: str = "auto",
     repeats: int = 3,
 ) -> Footprint:
-    """Count and measure the network of a model, alone, in float32, merged.
+    """Count the operations of a model's network, and measure its memory and time, in float32.
 
     Parameters
     ----------
     model : str, Path or Model
         As for `napari_sr.load_model`; its weights must be on this machine.
     scale : int
-        A native scale of it.
+        One of its native scales.
     side : int
-        Of the small, square image; 256 in the NTIRE challenges.
+        Side of the small, square image in pixels; 256 in the NTIRE challenges.
     device : str
         As for `napari_sr.upscale`.
     repeats : int
-        Runs of which the quickest counts, since others use the machine, too; one more comes before them.
+        Number of runs after a first one that is not measured. The quickest counts, because other processes can only
+        slow a run down.
 
     Returns
     -------
@@ -75,7 +76,7 @@ def footprint(
     import torch
 
     from napari_sr.inference import on_device, resolve_device
-    from napari_sr.models import load_model
+    from napari_sr.models import ExternalNetwork, count_cost, load_model
 
     if side < 1 or repeats < 1:
         raise InputError("a footprint needs a side and a number of repeats of at least 1")
@@ -85,42 +86,34 @@ def footprint(
     channels = cast("int", network.in_channels)
     image = torch.rand(1, channels, side, side, device=where) * loaded.card.value_range
     image = image.to(memory_format=torch.channels_last)
-    parameters, macs, activations = _counted(network, side)
+    # A program allocates its tensors where they cannot be observed.
+    countable = not isinstance(network, ExternalNetwork)
+    cost = count_cost(network, side, side) if countable else None
+    peak = _peak(network, image)  # also warms up
     return Footprint(
         shape=(side, side),
-        parameters=parameters,
-        macs=macs,
-        activations=activations,
-        memory=_peak(network, image),  # warms up, too
+        parameters=None if cost is None else cost.parameters,
+        macs=None if cost is None else cost.macs,
+        activations=None if cost is None else cost.activations,
+        memory=peak if countable or image.is_cuda else None,
         seconds=_quickest(network, image, repeats),
         device=where,
     )
 
 
-def _counted(network: nn.Module, side: int) -> tuple[int | None, int | None, int | None]:
-    from napari_sr.models import ExternalNetwork, count_cost
-
-    if isinstance(network, ExternalNetwork):
-        return None, None, None
-    cost = count_cost(network, side, side)
-    return cost.parameters, cost.macs, cost.activations
-
-
-def _peak(network: nn.Module, image: Tensor) -> int | None:
+def _peak(network: nn.Module, image: Tensor) -> int:
+    """Most bytes of weights and tensors at one time."""
     import torch
 
     from napari_sr.inference import PeakTracker
-    from napari_sr.models import ExternalNetwork
 
     with torch.inference_mode():
-        if image.device.type == "cuda":
+        if image.is_cuda:
             torch.cuda.reset_peak_memory_stats(image.device)
             network(image)
             return int(torch.cuda.max_memory_allocated(image.device))
         with PeakTracker() as tracker:
             network(image)
-    if isinstance(network, ExternalNetwork):
-        return None  # a program allocates its tensors where they cannot be observed
     held = (image, *network.parameters(), *network.buffers())
     return int(tracker.peak) + sum(each.nbytes for each in held)
 

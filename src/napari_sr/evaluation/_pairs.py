@@ -1,4 +1,4 @@
-"""Image pairs: which original belongs to which small image, cut so that they fit."""
+"""Image pairs: originals and their small images, matched by name and cut to fit each other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sr.evaluation._protocol import Image, Protocol
 
 SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".jpg", ".jpeg", ".webp", ".ppm", ".pgm"})
-"""Suffixes that a folder of benchmark images is searched for."""
+"""Suffixes of benchmark images: what OpenCV reads without loss of bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Pair:
     hr: Path
     """The original."""
     lr: Path | None = None
-    """The small image; None where it is to be made."""
+    """The small image; None if it is made from the original."""
 
 
 def find_pairs(hr: Path, scale: int, lr: Path | None = None) -> tuple[Pair, ...]:
@@ -39,8 +39,7 @@ def find_pairs(hr: Path, scale: int, lr: Path | None = None) -> tuple[Pair, ...]
     hr : Path
         Folder of originals, or one image.
     scale : int
-        Names in ``lr`` may end in it: ``birdx2.png``, ``bird_x2.png`` and ``bird.png`` all
-        belong to ``bird.png``.
+        Names in ``lr`` may end in it: ``birdx2.png``, ``bird_x2.png`` and ``bird.png`` all belong to ``bird.png``.
     lr : Path, optional
         Folder of small images, one image, or a folder with a subfolder ``X<scale>``.
 
@@ -76,7 +75,7 @@ def read_pair(pair: Pair, scale: int, protocol: Protocol = RGB8) -> tuple[Image,
     Returns
     -------
     hr, lr : arrays, shape (Y * scale, X * scale, ...) and (Y, X, ...)
-        Without a file the small image is made.
+        The small image is made if there is no file.
 
     Raises
     ------
@@ -153,7 +152,7 @@ def _partner(original: Path, small: Iterable[Path], scale: int) -> Path:
 
 
 def _key(stem: str, scale: int) -> str:
-    """Name without what tells original from small image: ``_x2``, ``_HR``, ``_LR``, ``_LRBI``."""
+    """Name in lower case without endings that distinguish small images: ``_x2``, ``_HR``, ``_LR``, ``_LRBI``."""
     end = re.compile(rf"(?:[_-]?x{scale}|[_-](?:hr|gt|lr|lrbi|bicubic))$", re.IGNORECASE)
     while (shorter := end.sub("", stem)) not in (stem, ""):
         stem = shorter

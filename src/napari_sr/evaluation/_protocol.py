@@ -1,9 +1,9 @@
-"""Protocols: what is read, how small images are made, and which plane is compared at which peak.
+"""Protocols: how images are read and made smaller, and which plane is compared at which peak.
 
-``rgb8`` and ``luma`` are those of the papers. Tables of RGB networks round the result to 8-bit RGB
-before its luma is taken, as an image file does. Tables of networks that see luma only (ESPCN, FSRCNN,
-ECBSR, edge-SR) compare their output directly. The difference is at most 0.015 dB, measured on Set5
-with the official edge-SR files. ``grey`` is for microscopy: one channel of any type.
+``rgb8`` and ``luma`` are those of papers. Papers on RGB networks round the result to 8-bit RGB before they take its
+luma, as an image file does. Papers on luma networks (ESPCN, FSRCNN, ECBSR, edge-SR) compare the network's output
+directly. The difference is at most 0.015 dB, measured on Set5 with the official edge-SR files. ``grey`` is for
+microscopy: one channel of any type.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ class Protocol:
     """How a model is measured."""
 
     name: str
-    """What users call it."""
+    """Name in options."""
     axes: str
-    """Of the images that the engine gets."""
+    """Axes of the images that are upscaled."""
     read: Callable[[Path], Image]
-    """File to original."""
+    """Reads an original from a file."""
     shrink: Callable[[Image, float], Image]
-    """Original and factor below 1 to small image of the same type."""
+    """Makes a small image of the same type from an original and a factor below 1."""
     prepare: Callable[[Image], Image]
-    """Small image to what the engine gets; it keeps the type, so this decides on rounding."""
+    """Converts a small image to the type in which it is upscaled, and to which the result is rounded."""
     original_plane: Callable[[Image], Plane]
-    """Original to what is compared."""
+    """Takes the plane to compare from an original."""
     result_plane: Callable[[Image], Plane]
-    """The engine's result to what is compared."""
+    """Takes the plane to compare from an upscaled image."""
     peak: Callable[[Plane], float]
-    """What counts as the largest value, from the original's plane."""
+    """Peak of PSNR and SSIM, from the original's plane."""
 
 
 def _same(image: Image) -> Image:
@@ -60,7 +60,7 @@ def _unit(image: Image) -> Image:
 
 
 def _unrounded_luma(image: Image) -> Plane:
-    # Of unrounded RGB the luma is exactly what the network gave, before Cb and Cr joined it.
+    # The luma of unrounded RGB is exactly the network's output, to which Cb and Cr were added.
     luma: Plane = np.clip(255.0 * bt601_luma(image.astype(np.float64)), 0, 255)
     return luma
 
@@ -93,7 +93,7 @@ LUMA = Protocol(
 )
 GREY = Protocol("grey", "YX", read_grey, _shrink_any, _same, _plane, _plane, _span)
 PROTOCOLS = {each.name: each for each in (RGB8, LUMA, GREY)}
-"""By name."""
+"""All protocols by name."""
 
 
 def choose_protocol(asked: str, card: ModelCard) -> Protocol:
@@ -102,14 +102,14 @@ def choose_protocol(asked: str, card: ModelCard) -> Protocol:
     Parameters
     ----------
     asked : {"auto", "rgb8", "luma", "grey"}
-        ``"auto"`` is ``"luma"`` for a network that sees luma only, else ``"rgb8"``.
+        ``"auto"`` is ``"luma"`` for a network that takes luma only, else ``"rgb8"``.
     card : ModelCard
-        Of the model that is measured.
+        Card of the model.
 
     Returns
     -------
     Protocol
-        Ready to use.
+        The one of that name.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Benchmark images from files, as the published scripts read them."""
+"""Benchmark images read from files as the scripts of papers read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read an 8-bit image; grey becomes RGB, as in the scripts behind the published tables.
+    """Read an 8-bit image as RGB; a gray one gets three equal channels, as in the scripts of papers.
 
     Parameters
     ----------
@@ -25,19 +25,18 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     Returns
     -------
     array of uint8, shape (Y, X, 3)
-        Grey as three equal channels. Set14's one grey image scores 1.3 dB more by its studio-swing
-        luma than by itself; the tables of IMDN, RLFN and BSRN include this.
+        The one gray image of Set14 scores 1.3 dB more by its studio-swing luma than by its own values; the tables of
+        IMDN, RLFN and BSRN include this.
 
     Raises
     ------
     FileReadError
-        If it is no image, or has not 8 bits a channel.
+        If it is not an image, or does not have 8 bits a channel.
     """
     image = _decode(path)
     if image.dtype != np.uint8:
         raise FileReadError(
-            f"{path}: the papers' protocol needs 8 bits a channel, not {image.dtype}; "
-            "the protocol grey takes any"
+            f"{path}: this protocol needs 8 bits a channel, not {image.dtype}; the protocol grey takes any"
         )
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
@@ -45,7 +44,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def read_grey(path: Path) -> NDArray[Any]:
-    """Read an image of one channel and any type, as cameras and detectors give it.
+    """Read an image of one channel and any type.
 
     Parameters
     ----------
@@ -55,12 +54,12 @@ def read_grey(path: Path) -> NDArray[Any]:
     Returns
     -------
     array, shape (Y, X)
-        Of RGB with three equal channels, one of them.
+        One of the channels if the file has three equal ones.
 
     Raises
     ------
     FileReadError
-        If it is no image, or has colors.
+        If it is not an image, or has colors.
     """
     image = _decode(path)
     if image.ndim == 2:

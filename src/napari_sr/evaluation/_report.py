@@ -1,4 +1,4 @@
-"""What an evaluation found, as frozen data: one score an image, their means, a table and JSON."""
+"""Result of an evaluation, as frozen data: a score for each image, their means, a table and JSON."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ class Score:
     """Decibels; infinite where both images are equal."""
     ssim: float
     """Structural similarity, at most 1."""
+    replaced_pixels: int = 0
+    """Pixels of the small image for which bicubic replaced the network's output, because it strayed from the image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Evaluation:
     dataset: str
     """Where the originals came from."""
     rows: tuple[Score, ...]
-    """One score an image, in the order of their names."""
+    """A score for each image, in the order of their names."""
     seconds: float
     """Time spent upscaling, without reading and measuring."""
     protocol: str = "rgb8"
@@ -56,7 +58,7 @@ class Evaluation:
         -------
         dict
             ``model``, ``scale``, ``dataset``, ``protocol``, ``low_resolution``, ``psnr``,
-            ``ssim``, ``seconds`` and ``images``.
+            ``ssim``, ``seconds`` and ``images``, a list of dicts with the fields of `Score`.
         """
         return {
             "model": self.model,
@@ -81,7 +83,7 @@ class Evaluation:
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
 
     def table(self) -> str:
-        """Scores as plain text: a line an image, the means last.
+        """Scores as plain text: a line for each image, then their means.
 
         Returns
         -------

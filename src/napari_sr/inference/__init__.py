@@ -14,8 +14,10 @@ from napari_sr.inference._machine import (
     resolve_device,
 )
 from napari_sr.inference._options import (
+    CommonKeywords,
     OptionKeywords,
     Precision,
+    PrecisionName,
     TileMode,
     TileOption,
     UpscaleOptions,
@@ -37,6 +39,7 @@ from napari_sr.inference._upscale import (
 
 __all__ = [
     "AnyPlan",
+    "CommonKeywords",
     "Facts",
     "ImageStack",
     "Interruptible",
@@ -45,6 +48,7 @@ __all__ = [
     "PeakTracker",
     "Plan",
     "Precision",
+    "PrecisionName",
     "Progress",
     "Report",
     "Runner",

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
     from napari_sr.inference._plan import Plan
 
-__all__ = ["Footprint", "PeakTracker", "footprint", "known_speed", "learn_speed", "measure_speed"]
+__all__ = [
+    "PeakTracker",
+    "WindowCost",
+    "known_speed",
+    "learn_speed",
+    "measure_speed",
+    "window_cost",
+]
 
 _SIDES = (64, 128)
 """Sides of the images on which memory is counted: two, to part what grows with the image from what does not."""
@@ -49,12 +56,12 @@ _MACS_PER_BYTE = 20
 """Multiply-adds that take as long as the memory traffic of one byte of a tensor; counts for networks with few."""
 
 _lock = threading.RLock()
-_footprints: weakref.WeakKeyDictionary[nn.Module, Footprint] = weakref.WeakKeyDictionary()
+_costs: weakref.WeakKeyDictionary[nn.Module, WindowCost] = weakref.WeakKeyDictionary()
 _speeds: weakref.WeakKeyDictionary[nn.Module, dict[Hashable, float]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
-class Footprint:
+class WindowCost:
     """Cost of a network for one window."""
 
     fixed_bytes: float
@@ -69,7 +76,7 @@ class Footprint:
         return self.fixed_bytes + self.bytes_per_pixel * pixels
 
 
-def footprint(plan: Plan) -> Footprint:
+def window_cost(plan: Plan) -> WindowCost:
     """Cost of a plan's windows, counted without running anything where the networks allow.
 
     Parameters
@@ -79,13 +86,13 @@ def footprint(plan: Plan) -> Footprint:
 
     Returns
     -------
-    Footprint
+    WindowCost
         For one flip or rotation. The same plan always has the same.
     """
     fixed = per_pixel = macs = 0.0
     area = 1  # of an image, relative to the window, as it enters a network
     for native in plan.native_scales:
-        own = _network_footprint(plan.model.network(native))
+        own = _network_cost(plan.model.network(native))
         # The networks of a cascade run one after the other, each on a larger image.
         fixed = max(fixed, own.fixed_bytes)
         per_pixel = max(per_pixel, own.bytes_per_pixel * area)
@@ -97,17 +104,17 @@ def footprint(plan: Plan) -> Footprint:
     # Samples that run one by one share the memory, but not the time.
     repeats = plan.axes.colors if plan.model.card.color == "grey" else 1
     work = repeats * macs + _MACS_PER_BYTE * (per_pixel + window + output)
-    return Footprint(fixed, window + max(per_pixel, output), work)
+    return WindowCost(fixed, window + max(per_pixel, output), work)
 
 
-def _network_footprint(network: nn.Module) -> Footprint:
+def _network_cost(network: nn.Module) -> WindowCost:
     with _lock:
-        if network not in _footprints:
-            _footprints[network] = _counted(network)
-        return _footprints[network]
+        if network not in _costs:
+            _costs[network] = _counted(network)
+        return _costs[network]
 
 
-def _counted(network: nn.Module) -> Footprint:
+def _counted(network: nn.Module) -> WindowCost:
     least = smallest_side(network)
     sides = [max(side, least) for side in _SIDES]
     try:
@@ -120,7 +127,7 @@ def _counted(network: nn.Module) -> Footprint:
         macs = 0
     few, many = sides[0] ** 2, sides[1] ** 2
     slope = (large - small) / (many - few) if large > small and many > few else large / many
-    return Footprint(max(0.0, small - slope * few), slope, macs / many)
+    return WindowCost(max(0.0, small - slope * few), slope, macs / many)
 
 
 def _peak(network: nn.Module, side: int, device: str) -> int:
@@ -155,7 +162,7 @@ def measure_speed(plan: Plan) -> float | None:
         _TIMED_SIDE // plan.native_scale,
         *(smallest_side(plan.model.network(n)) for n in plan.native_scales),
     )
-    if known is not None or footprint(plan).macs_per_pixel * side**2 > _TIMED_MACS:
+    if known is not None or window_cost(plan).macs_per_pixel * side**2 > _TIMED_MACS:
         return known
     try:
         processor, tile, small = _processor(plan, side)

@@ -20,6 +20,7 @@ __all__ = [
     "CommonKeywords",
     "OptionKeywords",
     "Precision",
+    "PrecisionName",
     "TileMode",
     "TileOption",
     "UpscaleOptions",

@@ -16,7 +16,7 @@ from napari_sr.architectures.context import ContextNetwork
 from napari_sr.errors import DeviceError, InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
 from napari_sr.inference import _fallback
-from napari_sr.inference._cost import Footprint, footprint, known_speed, measure_speed
+from napari_sr.inference._cost import WindowCost, known_speed, measure_speed, window_cost
 from napari_sr.inference._isotropic import plan_isotropic
 from napari_sr.inference._machine import (
     free_memory,
@@ -198,7 +198,7 @@ def _plan_2d(
     )
     if not native_scales:
         return draft
-    cost, budget = footprint(draft), _tile_budget(draft, lazy=lazy)
+    cost, budget = window_cost(draft), _tile_budget(draft, lazy=lazy)
     chosen = with_batch(with_tile(draft, cost, budget) if tile == "auto" else draft, cost, budget)
     height, width = chosen.window
     speed = (measure_speed if measure else known_speed)(chosen)
@@ -324,7 +324,7 @@ def _tile_budget(plan: Plan, *, lazy: bool) -> float:
     return min(share, _LAZY_BYTES) if lazy and not on_card else share
 
 
-def with_tile(plan: Plan, cost: Footprint, budget: float) -> Plan:
+def with_tile(plan: Plan, cost: WindowCost, budget: float) -> Plan:
     """The plan with the best tile whose window fits into a number of bytes.
 
     Networks that want wide context get tiles as large as memory allows: whole images are exact, and their context
@@ -341,7 +341,7 @@ def with_tile(plan: Plan, cost: Footprint, budget: float) -> Plan:
     return fitting[near[-1]]
 
 
-def with_batch(plan: Plan, cost: Footprint, budget: float) -> Plan:
+def with_batch(plan: Plan, cost: WindowCost, budget: float) -> Plan:
     """The plan with as many tiles at once as keep the device busy, within a number of bytes."""
     pixels = math.prod(plan.window)
     batch = min(plan.n_tiles, _of_device(_BATCH_PIXELS, plan.device) // pixels, _BATCH)
@@ -365,7 +365,7 @@ def _candidates(plan: Plan) -> Iterator[Plan]:
             yield replace(plan, tile=last)
 
 
-def _penalized_work(plan: Plan, cost: Footprint) -> float:
+def _penalized_work(plan: Plan, cost: WindowCost) -> float:
     """Work of the whole run, multiplied by sqrt(tile / limit) for tiles above a limit: progress stays visible."""
     tile = math.prod(plan.window) * cost.macs_per_pixel * (8 if plan.ensemble else 1)
     limit = _of_device(_PROGRESS_MACS, plan.device)
