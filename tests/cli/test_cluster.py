@@ -178,7 +178,7 @@ def test_the_recipe_of_the_documentation_keeps_the_place(workers, tmp_path, monk
     assert result.translation == pytest.approx((10 - 0.0625, 20 - 0.0625))
 
 
-def test_files_are_found_from_another_folder(client, stored, expected, tmp_path, monkeypatch):
+def test_files_are_found_from_another_folder(expected, stored, client, tmp_path, monkeypatch):
     """Relative paths are those of the caller; its workers were started elsewhere."""
     monkeypatch.chdir(tmp_path)
     report = upscale_file(stored.name, "out.zarr", 2, MODEL)

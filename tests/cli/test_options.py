@@ -49,7 +49,9 @@ def test_precisions_have_short_names(run, picture, tmp_path, spelling, precision
 @pytest.mark.skipif(torch.cuda.is_available(), reason="for machines without a graphics card")
 def test_gpu_means_cuda(run, picture, tmp_path):
     gpu, cuda = (
-        one_line(run("upscale", picture, "-o", tmp_path / "o.png", "--device", device))
+        one_line(run("upscale", picture, "-o", tmp_path / "o.png", "--device", device)).split(": ")[
+            -1
+        ]
         for device in ("gpu", "cuda")
     )
     assert gpu.replace("gpu", "cuda") == cuda

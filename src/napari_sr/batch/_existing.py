@@ -46,24 +46,29 @@ def difference_from_existing(planned: PlannedFile) -> str | None:
         height, width = (existing.shape[existing.axes.index(axis)] for axis in "YX")
         same = (height, width) == planned.plan.out_axes.size
         return None if same else f"exists with {height} x {width} pixels"
-    record = existing.metadata.get("napari_sr")
-    if not record:
+    record, wanted = existing.metadata.get("napari_sr"), run_record(planned)
+    try:
+        return _describe(record, wanted)
+    except (AttributeError, KeyError, TypeError, ValueError):  # none, or not one of ours
         return "exists and does not say how it was made"
-    wanted_record = run_record(planned)
-    different = [key for key in _COMPARED if record.get(key) != wanted_record[key]]
-    return _describe(record, different) if different else None
 
 
-def _describe(record: Mapping[str, Any], different: list[str]) -> str:
-    """A clause that says how a file was made, with the facts that are different now."""
-    scale = "x".join(f"{factor:g}" for factor in dict.fromkeys(record.get("scale", ())))
+def _describe(record: Any, wanted: Mapping[str, Any]) -> str | None:
+    """A clause that says how a file was made, with the facts that are different now; None if there are none."""
+    different = [key for key in _COMPARED if record.get(key) != wanted[key]]
+    if not different:
+        return None
+    # Which of the weights are used follows from the scale, so only those used in both cases are compared.
+    weights = [each for each in record["sha256"].items() if each[0] in wanted["sha256"]]
+    same_weights = "model" in different or set(weights) <= set(wanted["sha256"].items())
+    scale = "x".join(f"{factor:g}" for factor in dict.fromkeys(record["scale"]))
     details = {
-        "source": f"from {record.get('source')}",
-        "sha256": "" if "model" in different else "with other weights",
-        "z_scale": f"with Z enlarged {record.get('z_scale', 1):g} times",
-        "axes": f"with axes {record.get('axes')}",
-        "precision": f"in {record.get('precision')}",
-        "ensemble": "with the ensemble" if record.get("ensemble") else "without the ensemble",
+        "source": f"from {record['source']}",
+        "sha256": "" if same_weights else "with other weights",
+        "z_scale": f"with Z enlarged {record['z_scale']:g} times",
+        "axes": f"with axes {record['axes']}",
+        "precision": f"in {record['precision']}",
+        "ensemble": "with the ensemble" if record["ensemble"] else "without the ensemble",
     }
     text = [details[key] for key in different if details.get(key)]
-    return ", ".join([f"was made with {record.get('model')} x{scale}", *text])
+    return ", ".join([f"was made with {record['model']} x{scale}", *text])
