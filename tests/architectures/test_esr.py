@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from napari_sr.architectures import registry
-from napari_sr.architectures.esr import ESRCNN, ESRTM, ESRTR, ESRMax, _readings
+from napari_sr.architectures.esr import ESRCNN, ESRTM, ESRTR, ESRMax, _candidates
 from napari_sr.models import load_model
 from tests.architectures.published import FAMILIES, configuration, published
 from tests.architectures.set5 import set5_luma_psnr
@@ -54,7 +54,7 @@ def test_every_published_bank_has_its_reading_among_those_that_are_tried(shared)
         cls = FAMILIES[family]
         if cls in (ESRMax, ESRTM, ESRTR):
             maps = cls.maps_per_channel * config["C"] * config["scale"] ** 2
-            assert (cls, config) in _readings(maps, config["K"])
+            assert (cls, config) in _candidates(maps, config["K"])
 
 
 def bilinear_bank(scale: int, side: int) -> torch.Tensor:

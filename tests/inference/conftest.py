@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_sr.inference import _ensemble
+from napari_sr.inference import _composite
 from napari_sr.models import Checkpoint, Model, ModelCard
 
 
@@ -120,4 +120,4 @@ def limited():
 @pytest.fixture
 def unchecked(monkeypatch):
     """No bicubic fallback: random weights stray from the image, and replacing them would hide what is tested."""
-    monkeypatch.setattr(_ensemble, "BicubicFallback", lambda runner, counter: runner)
+    monkeypatch.setattr(_composite, "BicubicFallback", lambda runner, counter: runner)

@@ -10,7 +10,7 @@ import torch
 
 from napari_sr.errors import DeviceError, InputError, OutputTooLargeError
 from napari_sr.inference import Progress, UpscaleResult, _execute, execute, plan, upscale
-from napari_sr.inference._stack import ImageStack
+from napari_sr.inference._tiles import ImageStack
 
 from .conftest import Limited, Plain, collect, make_model
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from napari_sr.evaluation import read_rgb
-from napari_sr.inference import _ensemble, execute, plan
+from napari_sr.inference import _composite, execute, plan
 from napari_sr.models import load_model
 
 from .conftest import collect
@@ -90,7 +90,7 @@ def test_every_output_that_strays_is_replaced(model, cases, monkeypatch):
     for case, image in cases.items():
         image = image.astype(np.float32)
         with monkeypatch.context() as unchecked:
-            unchecked.setattr(_ensemble, "BicubicFallback", lambda runner, counter: runner)
+            unchecked.setattr(_composite, "BicubicFallback", lambda runner, counter: runner)
             strayed = strays(image, run(image, scale, opened)[0])
         assert strayed or (name, case) not in EXPLODE
         output, report = run(image, scale, opened)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr._dask import active_client
 from napari_sr._files import remove_stale_temporaries, temporary_path
-from napari_sr._progress import show_progress
-from napari_sr._steps import finish
+from napari_sr._steps import finish, show_progress
 from napari_sr.batch._jobs import FileJob, suffix_of
 from napari_sr.errors import FileWriteError, InputError
 from napari_sr.inference import Facts, Report, UpscaleOptions, plan_image, upscale_image_steps

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sr._progress import show_progress
-from napari_sr._steps import finish
+from napari_sr._steps import finish, show_progress
 from napari_sr.errors import InputError
 from napari_sr.evaluation._metrics import psnr, shave, ssim
 from napari_sr.evaluation._pairs import cut_and_shrink, find_pairs, read_pair

@@ -6,10 +6,12 @@ from napari_sr.imaging._axes import (
     axes_from_labels,
     default_axes,
     distinct_axes,
+    finer_coordinates,
+    finer_grid,
+    output_length,
     parse_axes,
 )
 from napari_sr.imaging._color import bt601_luma, rgb_to_ycbcr, ycbcr_to_rgb
-from napari_sr.imaging._grid import finer_coordinates, finer_grid, output_length
 from napari_sr.imaging._inputs import read_input
 from napari_sr.imaging._intensity import (
     check_dtype,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from napari_sr.errors import InputError
-from napari_sr.imaging._grid import finer_grid
+from napari_sr.imaging._axes import finer_grid
 from napari_sr.imaging._units import PIXEL, unit_ratio
 
 if TYPE_CHECKING:

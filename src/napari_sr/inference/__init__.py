@@ -6,7 +6,7 @@ return an `UpscaleResult` with its `Report`. Everything else calls these.
 
 from napari_sr.inference._blockwise import execute_blockwise
 from napari_sr.inference._cost import PeakTracker
-from napari_sr.inference._execute import execute
+from napari_sr.inference._execute import Interruptible, execute
 from napari_sr.inference._machine import (
     available_devices,
     free_memory,
@@ -27,8 +27,7 @@ from napari_sr.inference._planner import choose_native_scales
 from napari_sr.inference._ranges import measure_ranges
 from napari_sr.inference._report import Facts, Progress, Report, UpscaleResult
 from napari_sr.inference._runners import Runner, TorchRunner, WindowPositions, on_device
-from napari_sr.inference._stack import ImageStack
-from napari_sr.inference._tile_loop import Interruptible
+from napari_sr.inference._tiles import ImageStack
 from napari_sr.inference._upscale import (
     plan,
     plan_image,

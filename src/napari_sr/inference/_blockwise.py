@@ -23,13 +23,12 @@ from napari_sr._steps import finish
 from napari_sr.errors import InputError
 from napari_sr.imaging import Axes
 from napari_sr.inference import _nonfinite
+from napari_sr.inference._execute import TileLoop
 from napari_sr.inference._plan import IsotropicPlan
 from napari_sr.inference._ranges import MeasuredRanges, SharedRanges
 from napari_sr.inference._report import RunLog, UpscaleResult
 from napari_sr.inference._resample import AxisResampler
-from napari_sr.inference._stack import ImageStack
-from napari_sr.inference._tile_loop import TileLoop
-from napari_sr.inference._tiles import Span, cut_tiles
+from napari_sr.inference._tiles import ImageStack, Span, cut_tiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

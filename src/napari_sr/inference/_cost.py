@@ -14,14 +14,12 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from napari_sr.imaging import Axes
-from napari_sr.inference._ensemble import build_runners
-from napari_sr.inference._fallback import FallbackCounter
+from napari_sr.inference._composite import FallbackCounter, build_runners
 from napari_sr.inference._machine import is_out_of_memory
 from napari_sr.inference._ranges import Ranges
 from napari_sr.inference._runners import smallest_side
-from napari_sr.inference._stack import ImageStack
 from napari_sr.inference._tile_batch import TileBatchProcessor
-from napari_sr.inference._tiles import Span, Tile
+from napari_sr.inference._tiles import ImageStack, Span, Tile
 from napari_sr.models import count_cost
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from napari_sr._dask import active_client, use_worker_threads
 from napari_sr.architectures.context import ContextNetwork
 from napari_sr.errors import DeviceError, InputError
 from napari_sr.imaging import Axes, check_dtype, parse_axes
-from napari_sr.inference import _fallback
+from napari_sr.inference import _composite
 from napari_sr.inference._cost import WindowCost, known_speed, measure_speed, window_cost
 from napari_sr.inference._isotropic import plan_isotropic
 from napari_sr.inference._machine import (
@@ -308,7 +308,7 @@ def _network_halo(model: Model, native: int) -> int:
     # The receptive field of attention is the whole image, or so large that measuring it would take too long.
     network = model.network(native)
     own = network.reach if isinstance(network, ContextNetwork) else model.halo(native)
-    return (WIDE_CONTEXT if own is None else own) + _fallback.RADIUS
+    return (WIDE_CONTEXT if own is None else own) + _composite.RADIUS
 
 
 def _attribute(model: Model, native: int, name: str, default: int) -> int:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from napari_sr._dask import as_dask
-from napari_sr._progress import show_progress
-from napari_sr._steps import finish
+from napari_sr._steps import finish, show_progress
 from napari_sr.imaging import SpatialImage, plane_distance, read_input
 from napari_sr.inference._blockwise import execute_blockwise
 from napari_sr.inference._execute import execute

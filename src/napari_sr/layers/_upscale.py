@@ -6,8 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_sr._progress import show_progress
-from napari_sr._steps import finish
+from napari_sr._steps import finish, show_progress
 from napari_sr.errors import InputError
 from napari_sr.layers._snapshot import snapshot, uncertainty_layer
 from napari_sr.layers._visible import compute_visible
