@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _STACKS = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
-"""Axes of arrays without names, by the number of dimensions: the order of OME-NGFF, channels only where there are five."""
+"""Axes of arrays without names, by the number of dimensions: the order of OME-NGFF, with channels in five only."""
 _SAMPLES = (1, 2, 3, 4)
 """Samples that a pixel can have: gray, gray and alpha, RGB, RGBA."""
 
