@@ -32,6 +32,9 @@ __all__ = [
     "user_models",
 ]
 
+LARGEST_SCALE = 16
+"""Native scale above which a card is wrong: published networks go to 8."""
+
 _REINSTALL = "reinstall napari-sr"
 """Advice about a damaged catalog that is part of the package."""
 _SIMILAR = 0.6
@@ -229,11 +232,22 @@ def _card(table: dict[str, Any], file: str) -> ModelCard:
         raise CatalogError(f"{where}: value_range must be 1 or 255, not {card.value_range:g}")
     if not card.checkpoints or len(set(card.scales)) < len(card.checkpoints):
         raise CatalogError(f"{where}: needs one [[model.checkpoint]] for each scale")
+    if not card.id.isprintable() or card.id != card.id.strip() or not card.id:
+        raise CatalogError(f"{where}: id must be a name of printable characters")
     for each in card.checkpoints:
+        if each.file and not _is_plain_name(each.file):
+            raise CatalogError(f"{where}: file must be a file name without a folder")
+        if not 1 <= each.scale <= LARGEST_SCALE:
+            raise CatalogError(f"{where}: scale must be 1 to {LARGEST_SCALE}, not {each.scale}")
         if bool(each.file) != (len(each.sha256) == 64):
             raise CatalogError(f"{where}: x{each.scale} needs both file and sha256, or neither")
     ascending = sorted(card.checkpoints, key=lambda each: each.scale)
     return dataclasses.replace(card, checkpoints=tuple(ascending))
+
+
+def _is_plain_name(file: str) -> bool:
+    """Whether a file name stays in the folder of weights on every system."""
+    return file.isprintable() and not set(file) & set("/\\:") and file not in (".", "..")
 
 
 def _in_words(error: ErrorDetails) -> str:
