@@ -49,9 +49,12 @@ def test_any_size_is_recognized(scale, channels, blocks, steps, narrow, in_chann
     )
 
 
-def test_files_of_the_first_mspn_are_still_recognized():
-    first = registry.get("mspn").build(channels=8, blocks=1)
-    assert registry.detect(first.state_dict())[0].id == "mspn"
+def test_each_form_of_mspn_recognizes_its_own_files_only():
+    """Whichever of the two modules is imported first."""
+    forms = {name: registry.get(name) for name in ("mspn", "mspn-equivariant")}
+    for name, form in forms.items():
+        state = form.build(channels=8, blocks=1).state_dict()
+        assert [each.id for each in forms.values() if each.detect(state)] == [name]
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -270,7 +270,8 @@ def _spread(gains: Tensor, passes: int) -> Tensor:
 
 def _detect(state: Mapping[str, Tensor]) -> dict[str, Any] | None:
     """Configuration of a checkpoint; that full-width convolutions are dilated leaves no trace in tensors."""
-    if "blocks.0.steps.0.weight" not in state or "upsampler.0.weight" not in state:
+    # the equivariant MSPN has blocks of the same names and no fusion of their outputs
+    if not {"blocks.0.steps.0.weight", "concat.weight", "upsampler.0.weight"} <= state.keys():
         return None
     head, tail = state["head.weight"], state["upsampler.0.weight"]
     large, pixel = "blocks.0.attend.near.weight" in state, "blocks.0.attend.gate.weight" in state
