@@ -18,7 +18,7 @@ from napari_sr import evaluate, fine_tune
 from napari_sr.errors import InputError
 from napari_sr.evaluation import cut_and_shrink
 from napari_sr.evaluation._protocol import GREY
-from napari_sr.models._paths import HOME
+from napari_sr.models._catalog import HOME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from skimage import data
 
 from napari_sr import upscale
 from napari_sr.models import list_models
-from napari_sr.models._paths import is_bundled
+from napari_sr.models._catalog import is_bundled
 
 BUNDLED = [
     (card.id, each.scale) for card in filter(is_bundled, list_models()) for each in card.checkpoints

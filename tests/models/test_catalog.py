@@ -12,8 +12,7 @@ from napari_sr.architectures import registry
 from napari_sr.architectures.receptive_field import halo
 from napari_sr.models import list_models, load_model
 from napari_sr.models._card import GROUPS
-from napari_sr.models._catalog import CatalogError, read_catalog
-from napari_sr.models._paths import WEIGHTS, is_bundled
+from napari_sr.models._catalog import WEIGHTS, CatalogError, is_bundled, read_catalog
 
 CARD = """
 [[model]]

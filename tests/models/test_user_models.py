@@ -38,8 +38,7 @@ from napari_sr.models import (
     remove_model,
     save_network,
 )
-from napari_sr.models._catalog import CatalogError, read_catalog, to_toml, user_models
-from napari_sr.models._paths import user_catalog
+from napari_sr.models._catalog import CatalogError, read_catalog, to_toml, user_catalog, user_models
 
 
 @pytest.fixture

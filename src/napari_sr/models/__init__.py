@@ -8,8 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sr.models._card import GROUPS, Checkpoint, ModelCard, explain_license, is_permissive
-from napari_sr.models._catalog import find_card, list_models
-from napari_sr.models._paths import is_bundled, is_local, local_scales, models_folder
+from napari_sr.models._catalog import (
+    find_card,
+    is_bundled,
+    is_local,
+    list_models,
+    local_scales,
+    models_folder,
+)
 
 if TYPE_CHECKING:
     from napari_sr.models._cost import Cost, count_cost

@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from napari_sr._files import atomic_path, sha256
 from napari_sr._text import error_line, one_line
 from napari_sr.errors import DownloadError, FileWriteError, InputError
-from napari_sr.models._catalog import find_card
-from napari_sr.models._paths import is_bundled, path_of
+from napari_sr.models._catalog import find_card, is_bundled, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

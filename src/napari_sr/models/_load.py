@@ -22,10 +22,16 @@ from napari_sr.errors import (
 from napari_sr.models import _expected_input, _files
 from napari_sr.models._assemble import Assembled, assemble
 from napari_sr.models._card import PROGRAMS, Checkpoint, Color, ModelCard, accept_british_spelling
-from napari_sr.models._catalog import find_by_sha256, find_card, list_models
+from napari_sr.models._catalog import (
+    find_by_sha256,
+    find_card,
+    is_bundled,
+    list_models,
+    local_scales,
+    path_of,
+)
 from napari_sr.models._external import read_program
 from napari_sr.models._model import Model, ready
-from napari_sr.models._paths import is_bundled, local_scales, path_of
 from napari_sr.models._torchscript import read_tensors
 
 if TYPE_CHECKING:

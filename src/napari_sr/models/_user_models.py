@@ -21,12 +21,15 @@ from napari_sr.models._card import accept_british_spelling
 from napari_sr.models._catalog import (
     find_by_sha256,
     find_card,
+    is_bundled,
     list_models,
+    models_folder,
+    path_of,
     to_toml,
+    user_catalog,
     user_models,
 )
 from napari_sr.models._download import check_sha256, fetch
-from napari_sr.models._paths import is_bundled, models_folder, path_of, user_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
