@@ -6,11 +6,14 @@ python benchmarks/trace_files.py
 from __future__ import annotations
 
 import sys
-from types import CodeType, FrameType
+from typing import TYPE_CHECKING
 
 from skimage import data
 
 from napari_sr import upscale
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
 
 PACKAGE = "/napari_sr/"
 
