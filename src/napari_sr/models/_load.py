@@ -23,9 +23,10 @@ from napari_sr.models import _facts, _files
 from napari_sr.models._assemble import Assembled, assemble
 from napari_sr.models._card import PROGRAMS, Checkpoint, Color, ModelCard
 from napari_sr.models._catalog import card_of, list_models
-from napari_sr.models._foreign import read_foreign
+from napari_sr.models._foreign import PROBE_SECONDS, read_foreign
 from napari_sr.models._home import is_bundled, local_scales, path_of
 from napari_sr.models._model import Model, ready
+from napari_sr.models._sandbox import SandboxedProgram, limited
 from napari_sr.models._torchscript import read_tensors
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
             f"{checkpoint.file}: changed or damaged (wrong SHA-256); {_remedy(card)}"
         )
     try:
-        network = _opened(path, trusted=checkpoint.trusted_program)[1].network
+        network = _opened(path, checkpoint.sha256, trusted=checkpoint.trusted_program)[1].network
     except UntrustedProgramError as error:
         raise UntrustedProgramError(
             f"{card.id}: is a program that you did not agree to run; run: napari-sr models remove {card.id}, "
@@ -182,7 +183,7 @@ def _from_file(
     digest = sha256(path)
     known = _facts.twin(digest)
     agreed = trust_program or _trusted(known, digest)
-    metadata, assembled = _opened(path, trusted=agreed)
+    metadata, assembled = _opened(path, digest, trusted=agreed)
     runs = assembled.architecture.id in PROGRAMS
     network = ready(assembled.network)
     checkpoint = _checkpoint(path, digest, network, trusted_program=runs)
@@ -193,7 +194,8 @@ def _from_file(
     _facts.check(value_range, color, channels)
     how = "as you say"
     if value_range is None:
-        value_range, how = _facts.range_of(metadata, architecture, network, path.name)
+        with limited(network, PROBE_SECONDS):
+            value_range, how = _facts.range_of(metadata, architecture, network, path.name)
     told = {name: one_line(text) for name, text in metadata.items()}
     title = one_line(path.stem)
     card = ModelCard(
@@ -238,10 +240,10 @@ def _opened_again(path: Path, expected: str, trusted: bool) -> nn.Module:
         raise ModelNotFoundError(f"{path}: no such file on {gethostname()}")
     if sha256(path) != expected:
         raise ModelLoadError(f"{path} on {gethostname()} is another file than where the run began")
-    return ready(_opened(path, trusted=trusted)[1].network)
+    return ready(_opened(path, expected, trusted=trusted)[1].network)
 
 
-def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]:
+def _opened(path: Path, digest: str, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]:
     """What a file says about itself, and its network: made of its tensors, or a program if that is trusted."""
     try:
         _files.check_file(path)
@@ -249,7 +251,7 @@ def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]
         if kind not in PROGRAMS:
             contents = _files.read(path)
             return contents.metadata, _assembled(contents, path.name)
-        return read_foreign(path, kind) if trusted else _without_program(path, kind)
+        return read_foreign(path, kind, digest) if trusted else _without_program(path, kind)
     except NapariSRError:
         raise
     except Exception as error:
@@ -292,11 +294,15 @@ _TOLD = ("summary", "color", "value_range", "license", "source", "paper", "train
 def _checkpoint(
     path: Path, digest: str, network: nn.Module, *, trusted_program: bool
 ) -> Checkpoint:
+    program = getattr(network, "program", None)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    if isinstance(program, SandboxedProgram):
+        parameters = program.parameter_count
     return Checkpoint(
         scale=cast("int", network.scale),
         file=path.name,
         sha256=digest,
         size=path.stat().st_size,
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        parameters=parameters,
         trusted_program=trusted_program,
     )

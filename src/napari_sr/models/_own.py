@@ -5,6 +5,7 @@ A file is opened and recognised before it is taken in, so that a wrong one is re
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sr.models._card import Checkpoint, Color, ModelCard
+    from napari_sr.models._model import Model
 
 __all__ = ["add_model", "import_model", "remove_model"]
 
@@ -83,11 +85,15 @@ def import_model(
     from napari_sr.models._load import load_model
 
     path = Path(file).expanduser()
-    found = load_model(path, value_range=value_range, color=color, trust_program=trust_program).card
+    loaded = load_model(path, value_range=value_range, color=color, trust_program=trust_program)
+    found, whole = loaded.card, _whole_file(loaded)
     (checkpoint,) = found.checkpoints
+    if whole:
+        digest = hashlib.sha256(whole).hexdigest()
+        checkpoint = replace(checkpoint, sha256=digest, size=len(whole))
     known = _known(checkpoint)
     if known is not None and id in (None, known.id):
-        return _put_back(known, path, checkpoint)
+        return _put_back(known, path, checkpoint, whole)
     name = _checked(id) if id else _slug(path.stem)
     with _LOCK:
         card = _joined(
@@ -104,7 +110,7 @@ def import_model(
             )
         )
         target = path_of(card, card.checkpoint(checkpoint.scale))
-        _copy(path, target)
+        _copy(path, target, whole)
         try:
             _write_own([*(each for each in own_models() if each.id != name), card])
         except BaseException:
@@ -236,7 +242,7 @@ def _known(checkpoint: Checkpoint) -> ModelCard | None:
     return None
 
 
-def _put_back(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
+def _put_back(card: ModelCard, path: Path, checkpoint: Checkpoint, whole: bytes) -> ModelCard:
     """Copy a file to where the catalog has it already, and remember the agreement to run it, if that is new."""
     if is_bundled(card):
         raise InputError(f"{path.name} ships with napari-sr already: it is {card.id}")
@@ -252,7 +258,7 @@ def _put_back(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
         card = replace(card, checkpoints=checkpoints)
         with _LOCK:
             _write_own([card if each.id == card.id else each for each in own_models()])
-    _copy(path, path_of(card, before))
+    _copy(path, path_of(card, before), whole)
     return card
 
 
@@ -289,8 +295,18 @@ def _slug(stem: str) -> str:
     return re.sub("[^a-z0-9._-]+", "-", stem.lower()).strip("._-") or "model"
 
 
-def _copy(source: Path, target: Path) -> None:
-    _place(target, lambda beside: shutil.copyfile(source, beside))
+def _whole_file(model: Model) -> bytes:
+    """Contents of a model's file with its weights inside, if they lay in another file beside it; else empty."""
+    (scale,) = model.scales
+    return bytes(getattr(getattr(model.network(scale), "program", None), "embedded", b""))
+
+
+def _copy(source: Path, target: Path, whole: bytes) -> None:
+    """Copy a file, or write `whole` in its place."""
+    if whole:
+        _place(target, lambda beside: beside.write_bytes(whole))
+    else:
+        _place(target, lambda beside: shutil.copyfile(source, beside))
 
 
 def _write_own(cards: list[ModelCard]) -> None:
