@@ -30,6 +30,18 @@ class UntrustedProgramError(ModelLoadError):
     """A file holds a program, which is opened only where the caller says that its author is trusted."""
 
 
+class ProgramError(ModelLoadError, RuntimeError):
+    """A program from a file failed on an image."""
+
+
+class ProgramLimitError(ModelLoadError):
+    """A program from a file took too long, or crashed; it was stopped."""
+
+
+class ProgramMemoryError(ProgramLimitError, MemoryError):
+    """A program from a file needs more memory than it may take."""
+
+
 class UnknownArchitectureError(ModelLoadError):
     """A checkpoint's tensors belong to no network that is known here; the extra ``spandrel`` knows more."""
 

@@ -150,7 +150,9 @@ def test_a_program_that_could_write_files_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with silence_torchscript_warnings():
         torch.jit.save(torch.jit.script(Writer()), "writer.pt")
-    with pytest.raises(ModelLoadError, match=r"uses operator 'torch\.save', which is not allowed"):
+    with pytest.raises(
+        ModelLoadError, match=r"uses the operator 'torch\.save', which is not allowed"
+    ):
         run_program("writer.pt")
     assert not (tmp_path / "stolen").exists()
 

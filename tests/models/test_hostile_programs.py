@@ -366,7 +366,7 @@ class TestTrustedPrograms:
         body = f"{body}else:\n  pass\n{hostile.ENLARGE}"
         source = hostile.own_class(body)
         path = written(tmp_path / "a.pt", hostile.with_source(source))
-        program, _ = read_torchscript(path)
+        program = read_torchscript(path)
         with pytest.raises(torch.jit.Error, match=r'a  \[31m"b"'):
             program(-torch.ones(1, 1, 2, 2))
 
@@ -420,7 +420,7 @@ class TestPlainPrograms:
                 # compiled for one kind of processor, with operators of its own
                 refused(tmp_path / "a.pt", "not allowed", trust_program=True)
                 return
-            opened, _ = read_torchscript(tmp_path / "a.pt")
+            opened = read_torchscript(tmp_path / "a.pt")
             x = torch.rand(2, 3, 16, 16)
             assert torch.equal(opened(x), program(x))
 

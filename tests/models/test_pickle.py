@@ -63,7 +63,7 @@ def test_what_arrives_again_is_opened_once(origin, file, monkeypatch):
     real = _load._opened
     monkeypatch.setattr(_load, "_LOADED", {})
     monkeypatch.setattr(
-        _load, "_opened", lambda path, **how: opened.append(path) or real(path, **how)
+        _load, "_opened", lambda path, *more, **how: opened.append(path) or real(path, *more, **how)
     )
     name = {"catalog": "esr-tm", "file": file, "adjusted": "esr-tm"}[origin]
     options = {"value_range": 255.0, "color": "Y"} if origin != "catalog" else {}

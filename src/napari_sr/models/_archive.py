@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Archive", "ArchiveError", "is_zip", "write_archive"]
+__all__ = ["Archive", "ArchiveError", "MoreThanTensorsError", "is_zip", "write_archive"]
 
 _MOST_ENTRIES = 50_000
 """A checkpoint has one entry for each tensor; the largest published networks have some thousands."""
@@ -38,6 +38,10 @@ _ENCRYPTED = 0x1
 
 class ArchiveError(ValueError):
     """The file is not a zip archive, or can be read in more than one way; the message says why."""
+
+
+class MoreThanTensorsError(ValueError):
+    """A pickle in an archive names something that no tensor needs; it was not looked up."""
 
 
 def is_zip(head: bytes) -> bool:

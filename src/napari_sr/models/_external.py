@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from napari_sr._text import one_line
 from napari_sr.architectures.registry import Architecture
-from napari_sr.errors import ModelLoadError
+from napari_sr.errors import ModelLoadError, ProgramError
 from napari_sr.models._assemble import Assembled
-from napari_sr.models._onnx import read_onnx
-from napari_sr.models._torchscript import read_torchscript
+from napari_sr.models._sandbox import SandboxedProgram, limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,12 @@ _STEPS = (1, 2, 4, 8, 16, 32)
 """Multiples that are tried for height and width; networks reduce images by powers of two."""
 _PRECISIONS = frozenset({"float32", "bfloat16", "float16"})
 """Number formats of a program about which nothing is known."""
+PROBE_SECONDS = 180
+"""For all runs together by which is found out what a program does."""
+_MOST_HALO = 4096
+"""Radius of the receptive field that is believed of a file."""
+_MOST_CHANNELS = 16
+"""Channels of images that are tried: beyond, the test image itself would take too much memory."""
 _SIDES = (64, 96)
 """Height and width of the first test: multiples of every step."""
 
@@ -118,7 +124,8 @@ class ExternalNetwork(nn.Module):
             In low-resolution pixels; None if it is unbounded.
         """
         if self._halo == "measure":
-            self._halo = probe_receptive_field(self, value_range)
+            with limited(self, PROBE_SECONDS):
+                self._halo = probe_receptive_field(self, value_range)
         return self._halo
 
     def forward(self, x: Tensor) -> Tensor:
@@ -128,10 +135,13 @@ class ExternalNetwork(nn.Module):
         if below or right:
             x = functional.pad(x, (0, right, 0, below), mode="replicate")
         y = torch.cat([self.program(each) for each in (x.split(1) if self.one_by_one else (x,))])
+        expected = (len(x), self.in_channels, *(self.scale * side for side in x.shape[-2:]))
+        if y.shape != expected:
+            raise ProgramError(f"the model gives {tuple(y.shape)} for {tuple(x.shape)}")
         return y[..., : height * self.scale, : width * self.scale]
 
 
-def read_program(path: Path, kind: Kind) -> tuple[dict[str, str], Assembled]:
+def read_program(path: Path, kind: Kind, sha256: str) -> tuple[dict[str, str], Assembled]:
     """Open a TorchScript or ONNX file, and determine what it does by running it.
 
     Parameters
@@ -140,6 +150,8 @@ def read_program(path: Path, kind: Kind) -> tuple[dict[str, str], Assembled]:
         The file, whose author the user trusts.
     kind : {"torchscript", "onnx"}
         What the file holds.
+    sha256 : str
+        Of the file.
 
     Returns
     -------
@@ -153,12 +165,14 @@ def read_program(path: Path, kind: Kind) -> tuple[dict[str, str], Assembled]:
     ModelLoadError
         If it cannot be opened or is no super-resolution network.
     """
-    if kind == "onnx":
-        graph, metadata = read_onnx(path)
-        network = wrap_program(graph, path.name, metadata, graph.channels)
-        return metadata, Assembled(ONNX, {}, network)
-    program, metadata = read_torchscript(path)
-    return metadata, Assembled(TORCHSCRIPT, {}, wrap_program(program, path.name, metadata))
+    program = SandboxedProgram(path, kind, sha256)
+    try:
+        with program.within(PROBE_SECONDS):
+            network = wrap_program(program, path.name, program.metadata, program.channels)
+    except BaseException:
+        program.close()
+        raise
+    return program.metadata, Assembled(ONNX if kind == "onnx" else TORCHSCRIPT, {}, network)
 
 
 def wrap_program(
@@ -204,23 +218,29 @@ def wrap_program(
             f"{name}: takes only images of certain sizes; export it with dynamic height and width"
         )
     halo = metadata.get("halo")
+    if halo and not (
+        halo.isascii() and halo.isdecimal() and len(halo) < 5 and int(halo) <= _MOST_HALO
+    ):
+        halo = None
     return ExternalNetwork(
         program,
         scale,
         count,
         step,
         one_by_one=_factor(program, count, height, width, 2) != scale,
-        halo="measure" if halo is None else int(halo) if halo.isdecimal() else None,
+        halo="measure" if halo is None else int(halo) if halo else None,
     )
 
 
 def _scale_and_channels(program: nn.Module, name: str, channels: Iterable[int]) -> tuple[int, int]:
     answers = []
     for count in channels:
-        found = _factor(program, count, *_SIDES, 1)
+        known = 1 <= count <= _MOST_CHANNELS
+        found = _factor(program, count, *_SIDES, 1) if known else "not tried"
         if isinstance(found, int) and count in (1, 3):
             return found, count
-        answers.append(f"{count} channels: {found if isinstance(found, str) else 'x' + str(found)}")
+        said = found.removeprefix(f"{name}: ") if isinstance(found, str) else f"x{found}"
+        answers.append(f"{count} channels: {one_line(said, 120)}")
     raise ModelLoadError(
         f"{name}: should take images (N, 1 or 3, H, W) to images a whole number of times as large "
         f"({'; '.join(answers)})"

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from napari_sr._text import error_line
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
-from napari_sr.models._archive import Archive, ArchiveError, is_zip
+from napari_sr.models._archive import Archive, ArchiveError, MoreThanTensorsError, is_zip
 from napari_sr.models._card import american
-from napari_sr.models._unpickle import MoreThanTensorsError, read_archive, read_legacy
+from napari_sr.models._unpickle import read_archive, read_legacy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -30,8 +30,9 @@ from napari_sr.models._catalog import (
     local_scales,
     path_of,
 )
-from napari_sr.models._external import read_program
+from napari_sr.models._external import PROBE_SECONDS, read_program
 from napari_sr.models._model import Model, ready
+from napari_sr.models._sandbox import SandboxedProgram, limited
 from napari_sr.models._torchscript import read_tensors
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _open(card: ModelCard, checkpoint: Checkpoint) -> nn.Module:
             f"{checkpoint.file}: changed or damaged (wrong SHA-256); {_remedy(card)}"
         )
     try:
-        network = _opened(path, trusted=checkpoint.trusted_program)[1].network
+        network = _opened(path, checkpoint.sha256, trusted=checkpoint.trusted_program)[1].network
     except UntrustedProgramError as error:
         raise UntrustedProgramError(
             f"{card.id}: is a program that you did not agree to run; run: napari-sr models remove {card.id}, "
@@ -194,7 +195,7 @@ def _from_file(
     digest = sha256(path)
     known = find_by_sha256(digest)
     agreed = trust_program or _trusted(known, digest)
-    metadata, assembled = _opened(path, trusted=agreed)
+    metadata, assembled = _opened(path, digest, trusted=agreed)
     runs = assembled.architecture.id in PROGRAMS
     network = ready(assembled.network)
     checkpoint = _checkpoint(path, digest, network, trusted_program=runs)
@@ -205,7 +206,8 @@ def _from_file(
     _expected_input.check_input(value_range, color, channels)
     how = "as you say"
     if value_range is None:
-        value_range, how = _expected_input.range_of(metadata, architecture, network, path.name)
+        with limited(network, PROBE_SECONDS):
+            value_range, how = _expected_input.range_of(metadata, architecture, network, path.name)
     told = {name: one_line(text) for name, text in metadata.items()}
     title = one_line(path.stem)
     card = ModelCard(
@@ -250,10 +252,10 @@ def _open_for_rebuild(path: Path, expected: str, trusted: bool) -> nn.Module:
         raise ModelNotFoundError(f"{path}: no such file on {gethostname()}")
     if sha256(path) != expected:
         raise ModelLoadError(f"{path} on {gethostname()} is another file than where the run began")
-    return ready(_opened(path, trusted=trusted)[1].network)
+    return ready(_opened(path, expected, trusted=trusted)[1].network)
 
 
-def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]:
+def _opened(path: Path, digest: str, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]:
     """Metadata of a file, and its network, built from its tensors; or the program in it, if that is trusted."""
     try:
         _files.check_file(path)
@@ -261,7 +263,7 @@ def _opened(path: Path, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]
         if kind not in PROGRAMS:
             contents = _files.read(path)
             return contents.metadata, _assembled(contents, path.name)
-        return read_program(path, kind) if trusted else _without_program(path, kind)
+        return read_program(path, kind, digest) if trusted else _without_program(path, kind)
     except NapariSRError:
         raise
     except Exception as error:
@@ -312,11 +314,15 @@ _TRUSTED_METADATA = (
 def _checkpoint(
     path: Path, digest: str, network: nn.Module, *, trusted_program: bool
 ) -> Checkpoint:
+    program = getattr(network, "program", None)
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    if isinstance(program, SandboxedProgram):
+        parameters = program.parameter_count
     return Checkpoint(
         scale=cast("int", network.scale),
         file=path.name,
         sha256=digest,
         size=path.stat().st_size,
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        parameters=parameters,
         trusted_program=trusted_program,
     )

@@ -10,18 +10,33 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from functools import cache
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from napari_sr._text import one_line
+from napari_sr._text import error_line, one_line
+from napari_sr.models._archive import MoreThanTensorsError
 from napari_sr.models._operators import ATEN, PRIM_FUNCTIONS, PRIM_NODES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["ForbiddenOperationError", "check_graphs", "checked_source"]
+    import torch
+
+    from napari_sr.models._archive import Archive
+
+__all__ = [
+    "ForbiddenOperationError",
+    "RefusedError",
+    "Source",
+    "check_graphs",
+    "check_members",
+    "check_source",
+    "why_not_opened",
+]
+
+_MOST_SOURCE = 4 * 2**20
+"""Bytes of all source of a program. The syntax tree takes a hundred times as much memory; traced networks of some
+hundred layers have 0.2 MB."""
 
 _STATEMENTS: tuple[type[ast.AST], ...] = (
     ast.Module, ast.ClassDef, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.AugAssign,
@@ -44,40 +59,69 @@ _SPACES = {"torch", "ops", "CONSTANTS", "__torch__"}
 _NUMBERS = (bool, int, float, type(None))
 
 
-class ForbiddenOperationError(ValueError):
+class RefusedError(ValueError):
+    """A program is not opened for a reason that was foreseen; the message says it."""
+
+
+class ForbiddenOperationError(RefusedError):
     """A program does what none is allowed to do; the message says what."""
 
 
-def checked_source(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The source of a program, checked and written again.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source of a program, checked and written again."""
+
+    files: dict[str, bytes]
+    """Text by the name of its entry in the archive."""
+    members: frozenset[str]
+    """Names of the attributes and methods that are used."""
+
+
+def check_source(archive: Archive) -> Source:
+    """Check the source of a program. Nothing of PyTorch is needed for that.
 
     Parameters
     ----------
-    files : mapping of str to bytes
-        Source by file name; all that the program consists of.
-
-    Returns
-    -------
-    dict of str to bytes
-        The same program, written from its syntax trees.
+    archive : Archive
+        Of TorchScript.
 
     Raises
     ------
     ForbiddenOperationError
         If it is no program as PyTorch writes it, or uses an operator that is not allowed.
     """
-    trees = {name: _parsed(name, data) for name, data in files.items()}
+    names = [name for name in archive.names if name.lower().startswith("code/")]
+    if sum(archive.size(name) for name in names) > _MOST_SOURCE:
+        raise ForbiddenOperationError(f"source of more than {_MOST_SOURCE:,} bytes")
+    # the others say where in the author's files a line stems from, for messages of errors
+    names = [name for name in names if not name.endswith(".py.debug_pkl")]
+    odd = next((each for each in names if not (each[:5] == "code/" and each[-3:] == ".py")), None)
+    if odd is not None:
+        raise ForbiddenOperationError(f"source with the name {odd[:60]!r}")
+    trees = {name: _parsed(name, archive.read(name)) for name in names}
     nodes = [node for tree in trees.values() for node in ast.walk(tree)]
     own = set(_own_names(nodes))
     for node in nodes:
         _check_syntax(node)
-    _check_names(nodes, own)
+    members = frozenset(_members(nodes, own))
     for tree in trees.values():
-        _check_module(tree, own)
+        _check_module(tree)
     try:
-        return {name: f"{ast.unparse(tree)}\n".encode() for name, tree in trees.items()}
+        files = {name: f"{ast.unparse(tree)}\n".encode() for name, tree in trees.items()}
     except RecursionError as error:
         raise ForbiddenOperationError("expressions nested too deeply") from error
+    return Source(files, members)
+
+
+def why_not_opened(error: Exception) -> str:
+    """Say in one line, without the name of the file, why a program is not opened."""
+    if isinstance(error, ForbiddenOperationError):
+        return f"its program uses {error}, which is not allowed; not opened"
+    if isinstance(error, RefusedError):
+        return str(error)
+    if isinstance(error, MoreThanTensorsError):
+        return f"its program has data other than tensors ({error_line(error)}); not opened"
+    return f"cannot be read, truncated or damaged ({error_line(error)})"
 
 
 def _parsed(name: str, data: bytes) -> ast.Module:
@@ -85,13 +129,13 @@ def _parsed(name: str, data: bytes) -> ast.Module:
         return ast.parse(data.decode("utf-8"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ForbiddenOperationError(
-            f"{one_line(name, 60)} is no source of TorchScript"
+            f"text that is not TorchScript ({one_line(name, 60)})"
         ) from error
 
 
 def _check_syntax(node: ast.AST) -> None:
     if not isinstance(node, _STATEMENTS + _EXPRESSIONS):
-        raise ForbiddenOperationError(f"syntax {type(node).__name__!r}")
+        raise ForbiddenOperationError(f"the syntax {type(node).__name__!r}")
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         raise ForbiddenOperationError("text without use")
     if isinstance(node, ast.Constant):
@@ -100,7 +144,7 @@ def _check_syntax(node: ast.AST) -> None:
             node.value = "".join(each if " " <= each <= "~" else " " for each in node.value)
             node.kind = None
         elif not isinstance(node.value, _NUMBERS):
-            raise ForbiddenOperationError(f"constant of type {type(node.value).__name__}")
+            raise ForbiddenOperationError(f"a constant of type {type(node.value).__name__}")
 
 
 def _own_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -114,23 +158,35 @@ def _own_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
                     yield text
 
 
-def _check_names(nodes: Iterable[ast.AST], own: set[str]) -> None:
-    """Check every chain of attributes, such as ``torch.add`` or ``self.weight``, and the names that begin them."""
-    nodes = list(nodes)
+def _members(nodes: list[ast.AST], own: set[str]) -> Iterator[str]:
+    """Check every chain of attributes, such as ``torch.add`` or ``self.weight``; yield those of objects."""
     chains = [node for node in nodes if isinstance(node, ast.Attribute)]
     inner = {id(node.value) for node in chains}
+    members: list[str] = []
     for chain in chains:
         if id(chain) in inner:
             continue
         root, names = _chain(chain)
         if not (isinstance(root, ast.Name) and root.id in _SPACES):
-            for name in names:
-                _check_member(name, own)
+            members += names
         elif not _is_allowed(root.id, names):
-            raise ForbiddenOperationError(f"operator {one_line('.'.join((root.id, *names)), 60)!r}")
+            raise ForbiddenOperationError(
+                f"the operator {one_line('.'.join((root.id, *names)), 60)!r}"
+            )
     for node in nodes:
         if isinstance(node, ast.Name) and node.id in _SPACES and id(node) not in inner:
-            raise ForbiddenOperationError(f"name {node.id!r} by itself")
+            raise ForbiddenOperationError(f"the name {node.id!r} by itself")
+        match node:
+            case ast.Call(func=ast.Name(id="getattr")):
+                match node.args, node.keywords:
+                    case [_, ast.Constant(value=str(name))], []:
+                        members.append(name)
+                    case _:
+                        raise ForbiddenOperationError("'getattr' of a computed name")
+    for name in members:
+        if name not in own:
+            raise ForbiddenOperationError(f"the attribute {one_line(name, 60)!r}")
+        yield name
 
 
 def _chain(node: ast.Attribute) -> tuple[ast.AST, list[str]]:
@@ -159,43 +215,29 @@ def _is_allowed(space: str, names: list[str]) -> bool:
     return False
 
 
-def _check_member(name: str, own: set[str]) -> None:
-    """See that an attribute of an object is one of the program's own, and no operator in the form of a method."""
-    if name not in own or (name not in ATEN and name in _operators()):
-        raise ForbiddenOperationError(f"attribute {one_line(name, 60)!r}")
-
-
-@cache
-def _operators() -> frozenset[str]:
-    """Names of all operators of tensors that PyTorch has."""
-    schemas = torch._C._jit_get_all_schemas()
-    names = (each.name.partition("::") for each in schemas)
-    return frozenset(name for space, _, name in names if space in ("aten", "prim"))
-
-
-def _check_module(tree: ast.Module, own: set[str]) -> None:
+def _check_module(tree: ast.Module) -> None:
     for each in tree.body:
         match each:
             case ast.ClassDef():
-                _check_class(each, own)
+                _check_class(each)
             case ast.FunctionDef():
-                _check_function(each, own)
+                _check_function(each)
             case ast.Assign(targets=[ast.Name(id="op_version_set")], value=ast.Constant()):
                 pass
             case _:
-                raise ForbiddenOperationError("statement outside of a function")
+                raise ForbiddenOperationError("a statement outside of a function")
 
 
-def _check_class(node: ast.ClassDef, own: set[str]) -> None:
+def _check_class(node: ast.ClassDef) -> None:
     bases = {each.id if isinstance(each, ast.Name) else "?" for each in node.bases}
     if node.keywords or node.decorator_list or not bases <= _BASES:
-        raise ForbiddenOperationError("class of an unknown kind")
+        raise ForbiddenOperationError("a class of an unknown kind")
     for each in node.body:
         match each:
             case ast.FunctionDef(name="__setstate__"):
-                raise ForbiddenOperationError("'__setstate__', which runs while it is opened")
+                raise ForbiddenOperationError("code that runs while it is opened ('__setstate__')")
             case ast.FunctionDef():
-                _check_function(each, own)
+                _check_function(each)
             case ast.AnnAssign(target=ast.Name()) | ast.Pass():
                 pass
             case ast.Assign(
@@ -205,32 +247,26 @@ def _check_class(node: ast.ClassDef, own: set[str]) -> None:
             case ast.Assign(targets=[ast.Subscript(value=ast.Name(id="__annotations__"))]):
                 pass
             case _:
-                raise ForbiddenOperationError("statement in a class")
+                raise ForbiddenOperationError("a statement in a class")
 
 
-def _check_function(function: ast.FunctionDef, own: set[str]) -> None:
+def _check_function(function: ast.FunctionDef) -> None:
     if function.decorator_list:
-        raise ForbiddenOperationError("decorator")
+        raise ForbiddenOperationError("a decorator")
     aliases = _aliases(function)
     for node in ast.walk(function):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node is not function:
-            raise ForbiddenOperationError("definition in a function")
+            raise ForbiddenOperationError("a definition in a function")
         if not isinstance(node, ast.Call):
             continue
         match node.func:
-            case ast.Name(id="getattr"):
-                match node.args, node.keywords:
-                    case [_, ast.Constant(value=str(name))], []:
-                        _check_member(name, own)
-                    case _:
-                        raise ForbiddenOperationError("'getattr' of a computed name")
             case ast.Name(id=name):
                 if name not in _BUILTINS and name not in aliases:
-                    raise ForbiddenOperationError(f"call of {one_line(name, 60)!r}")
+                    raise ForbiddenOperationError(f"a call of {one_line(name, 60)!r}")
             case ast.Attribute():
-                pass  # checked with all attributes
+                pass  # checked by `_members`
             case _:
-                raise ForbiddenOperationError("call of a computed function")
+                raise ForbiddenOperationError("a call of a computed function")
 
 
 def _aliases(function: ast.FunctionDef) -> set[str]:
@@ -249,6 +285,25 @@ def _aliases(function: ast.FunctionDef) -> set[str]:
     return {name for name, count in own.items() if count == assigned[name]}
 
 
+def check_members(source: Source) -> None:
+    """See that no attribute or method of a program bears the name of an operator that is not allowed.
+
+    As a method of a tensor, it would be that operator.
+
+    Raises
+    ------
+    ForbiddenOperationError
+        If one does.
+    """
+    import torch
+
+    schemas = torch._C._jit_get_all_schemas()
+    kinds = (each.name.partition("::") for each in schemas)
+    operators = {name for space, _, name in kinds if space in ("aten", "prim")}
+    for name in sorted(source.members & operators - ATEN):
+        raise ForbiddenOperationError(f"the attribute {one_line(name, 60)!r}")
+
+
 def check_graphs(program: torch.jit.ScriptModule) -> None:
     """See that all that a program may run consists of operators that are allowed.
 
@@ -262,6 +317,8 @@ def check_graphs(program: torch.jit.ScriptModule) -> None:
     ForbiddenOperationError
         If a method of it or of one of its modules, or a function that is called by one, does anything else.
     """
+    import torch
+
     for module in program.modules():
         for method in _methods(module):
             _check_graph(method.graph)
@@ -282,6 +339,6 @@ def _check_graph(graph: Any, *, inlined: bool = False) -> None:
         space, _, name = node.kind().partition("::")
         allowed = ATEN if space == "aten" else PRIM_NODES if space == "prim" else frozenset()
         if name not in allowed or (inlined and name in ("CallMethod", "CallFunction")):
-            raise ForbiddenOperationError(f"operator {one_line(node.kind(), 60)!r}")
+            raise ForbiddenOperationError(f"the operator {one_line(node.kind(), 60)!r}")
         for block in node.blocks():
             waiting.extend(block.nodes())

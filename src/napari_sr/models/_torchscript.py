@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch.jit._trace import TracerWarning
 
-from napari_sr._text import error_line
 from napari_sr.errors import ModelLoadError
 from napari_sr.models._archive import Archive, write_archive
-from napari_sr.models._script_check import ForbiddenOperationError, check_graphs, checked_source
-from napari_sr.models._unpickle import (
-    MoreThanTensorsError,
-    check_script_pickles,
-    read_script_tensors,
+from napari_sr.models._script_check import (
+    Source,
+    check_graphs,
+    check_members,
+    check_source,
+    why_not_opened,
 )
+from napari_sr.models._unpickle import check_script_pickles, read_script_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,14 +36,18 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["METADATA", "read_tensors", "read_torchscript", "silence_torchscript_warnings"]
+__all__ = [
+    "METADATA",
+    "open_program",
+    "read_metadata",
+    "read_tensors",
+    "read_torchscript",
+    "silence_torchscript_warnings",
+]
 
 METADATA = "napari-sr.json"
 """Name of the text file in the archive in which our exports describe themselves."""
 
-_MOST_SOURCE = 8 * 2**20
-"""Bytes of all source of a program. The syntax tree takes a hundred times as much memory; traced networks of some
-hundred layers have 0.2 MB."""
 _MOST_METADATA = 2**20
 """Bytes of the file in which our exports describe themselves, which has some hundred."""
 _PARTS = ("data.pkl", "constants.pkl", "version", ".data/version", "byteorder")
@@ -76,49 +81,60 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     with _explained(path.name), path.open("rb") as file:
         archive = Archive(file)
-        return read_script_tensors(archive), _metadata(archive)
+        return read_script_tensors(archive), read_metadata(archive)
 
 
-def read_torchscript(path: Path) -> tuple[torch.nn.Module, dict[str, str]]:
-    """Open a program.
+def read_torchscript(path: Path) -> torch.nn.Module:
+    """Open a program that we wrote ourselves, in this process.
 
     Returns
     -------
-    program : torch.nn.Module
+    torch.nn.Module
         On the CPU, float32, in evaluation mode.
-    metadata : dict of str to str
-        What our exports say about themselves; empty for other files.
 
     Raises
     ------
     ModelLoadError
         If the file is damaged, or uses an operator that is not allowed.
     """
-    with _explained(path.name), path.open("rb") as file, silence_torchscript_warnings():
+    with _explained(path.name), path.open("rb") as file:
         archive = Archive(file)
-        check_script_pickles(archive)
-        checked = io.BytesIO(write_archive(_checked_entries(archive)))
-        program = torch.jit.load(checked, map_location="cpu")
-        check_graphs(program)
-        return program.float().eval(), _metadata(archive)
+        return open_program(archive, check_source(archive))
 
 
-def _checked_entries(archive: Archive) -> dict[str, bytes]:
-    """What PyTorch needs of an archive, with the source checked."""
-    source = [name for name in archive.names if name.lower().startswith("code/")]
-    if sum(archive.size(name) for name in source) > _MOST_SOURCE:
-        raise ForbiddenOperationError(f"source of more than {_MOST_SOURCE:,} bytes")
-    # where in the author's files a line stems from, for messages of errors
-    source = [name for name in source if not name.endswith(".py.debug_pkl")]
-    odd = next((each for each in source if not (each[:5] == "code/" and each[-3:] == ".py")), None)
-    if odd is not None:
-        raise ForbiddenOperationError(f"source with the name {odd[:60]!r}")
+def open_program(archive: Archive, source: Source) -> torch.nn.Module:
+    """Open a program whose source was checked.
+
+    Parameters
+    ----------
+    archive : Archive
+        Of TorchScript. PyTorch sees only what it needs of it.
+    source : Source
+        Its source, as `check_source` gives it.
+
+    Returns
+    -------
+    torch.nn.Module
+        On the CPU, float32, in evaluation mode.
+
+    Raises
+    ------
+    ForbiddenOperationError, MoreThanTensorsError
+        If the program does what none is allowed to do.
+    Exception
+        Of any other type if the archive is damaged.
+    """
+    check_script_pickles(archive)
+    check_members(source)
     numbers = [name for name in archive.names if name.startswith(("data/", "constants/"))]
     parts = [name for name in _PARTS if name in archive]
-    return {
-        **{name: archive.read(name) for name in (*parts, *numbers)},
-        **checked_source({name: archive.read(name) for name in source}),
-    }
+    entries = {name: archive.read(name) for name in (*parts, *numbers)}
+    with silence_torchscript_warnings():
+        checked = io.BytesIO(write_archive({**entries, **source.files}))
+        program = torch.jit.load(checked, map_location="cpu")
+        check_graphs(program)
+        opened: torch.nn.Module = program.float().eval()
+        return opened
 
 
 @contextmanager
@@ -126,22 +142,13 @@ def _explained(name: str) -> Iterator[None]:
     """Say in one line why a program cannot be opened."""
     try:
         yield
-    except ForbiddenOperationError as error:
-        raise ModelLoadError(
-            f"{name}: its program uses {error}, which is not allowed; not opened"
-        ) from error
-    except MoreThanTensorsError as error:
-        raise ModelLoadError(
-            f"{name}: its program has data other than tensors ({error_line(error)}); not opened"
-        ) from error
     except Exception as error:
         # torch and pickle raise a dozen types on damaged input
-        raise ModelLoadError(
-            f"{name}: cannot be read, truncated or damaged ({error_line(error)})"
-        ) from error
+        raise ModelLoadError(f"{name}: {why_not_opened(error)}") from error
 
 
-def _metadata(archive: Archive) -> dict[str, str]:
+def read_metadata(archive: Archive) -> dict[str, str]:
+    """What our exports say about themselves; empty for other files."""
     name = f"extra/{METADATA}"
     if name not in archive:
         return {}

@@ -20,16 +20,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import torch
 from torch import Tensor
 
+from napari_sr.models._archive import MoreThanTensorsError
+
 if TYPE_CHECKING:
     from napari_sr.models._archive import Archive
 
-__all__ = [
-    "MoreThanTensorsError",
-    "check_script_pickles",
-    "read_archive",
-    "read_legacy",
-    "read_script_tensors",
-]
+__all__ = ["check_script_pickles", "read_archive", "read_legacy", "read_script_tensors"]
 
 _MOST_STEPS = 1_000_000
 """Reads of a pickle, about two for each object in it, which take about a second. A training checkpoint of the largest
@@ -66,10 +62,6 @@ _STORAGES = {
     "BoolStorage": torch.bool,
     "UntypedStorage": torch.uint8,
 }
-
-
-class MoreThanTensorsError(ValueError):
-    """A pickle names something that is needed for no tensor; it was not looked up."""
 
 
 def read_archive(archive: Archive) -> Any:

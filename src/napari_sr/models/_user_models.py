@@ -5,6 +5,7 @@ A file is loaded before it is added, so that a file that cannot be run is refuse
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import shutil
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sr.models._card import Checkpoint, Color, ModelCard
+    from napari_sr.models._model import Model
 
 __all__ = ["add_model", "check_new_id", "import_model", "remove_model"]
 
@@ -93,11 +95,15 @@ def import_model(
     from napari_sr.models._load import load_model
 
     path = Path(file).expanduser()
-    found = load_model(path, value_range=value_range, color=color, trust_program=trust_program).card
+    loaded = load_model(path, value_range=value_range, color=color, trust_program=trust_program)
+    found, whole = loaded.card, _whole_file(loaded)
     (checkpoint,) = found.checkpoints
+    if whole:
+        digest = hashlib.sha256(whole).hexdigest()
+        checkpoint = replace(checkpoint, sha256=digest, size=len(whole))
     known = find_by_sha256(checkpoint.sha256)
     if known is not None and id in (None, known.id):
-        return _restore_known(known, path, checkpoint)
+        return _restore_known(known, path, checkpoint, whole)
     name = _valid_id(id) if id else _slug(path.stem)
     with _LOCK:
         card = _merge_cards(
@@ -118,7 +124,7 @@ def import_model(
             )
         )
         target = path_of(card, card.checkpoint(checkpoint.scale))
-        _copy(path, target)
+        _copy(path, target, whole)
         try:
             _write_user_models([*(each for each in user_models() if each.id != name), card])
         except BaseException:
@@ -260,7 +266,7 @@ def _taken(id: str) -> str:
     )
 
 
-def _restore_known(card: ModelCard, path: Path, checkpoint: Checkpoint) -> ModelCard:
+def _restore_known(card: ModelCard, path: Path, checkpoint: Checkpoint, whole: bytes) -> ModelCard:
     """Copy a file to the path that it has in the catalog, and record the agreement to run it, if that is new."""
     if is_bundled(card):
         raise InputError(f"{path.name} ships with napari-sr already: it is {card.id}")
@@ -276,7 +282,7 @@ def _restore_known(card: ModelCard, path: Path, checkpoint: Checkpoint) -> Model
         card = replace(card, checkpoints=checkpoints)
         with _LOCK:
             _write_user_models([card if each.id == card.id else each for each in user_models()])
-    _copy(path, path_of(card, before))
+    _copy(path, path_of(card, before), whole)
     return card
 
 
@@ -309,9 +315,19 @@ def _slug(stem: str) -> str:
     return re.sub("[^a-z0-9._-]+", "-", stem.lower()).strip("._-") or "model"
 
 
-def _copy(source: Path, target: Path) -> None:
+def _whole_file(model: Model) -> bytes:
+    """Contents of a model's file with its weights inside, if they were in another file beside it; else empty."""
+    (scale,) = model.scales
+    return bytes(getattr(getattr(model.network(scale), "program", None), "embedded", b""))
+
+
+def _copy(source: Path, target: Path, whole: bytes) -> None:
+    """Copy a file, or write `whole` in its place."""
     with atomic_path(target, make_folder=True) as beside:
-        shutil.copyfile(source, beside)
+        if whole:
+            beside.write_bytes(whole)
+        else:
+            shutil.copyfile(source, beside)
 
 
 def _write_user_models(cards: list[ModelCard]) -> None:

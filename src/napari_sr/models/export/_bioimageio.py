@@ -81,7 +81,7 @@ def write_package(path: Path, network: nn.Module, facts: Mapping[str, str]) -> N
         write_torchscript(folder / TORCHSCRIPT, network, facts)
         if have_onnx():
             write_onnx(folder / ONNX, network, facts)
-        program = read_torchscript(folder / TORCHSCRIPT)[0]
+        program = read_torchscript(folder / TORCHSCRIPT)
         step = agreement(program, network, float(facts["value_range"])).step
         sizes = _write_test_data(folder, network, facts, step)
         with _closing_files():
@@ -107,9 +107,9 @@ def read_package(path: Path) -> list[Program]:
         zipfile.ZipFile(path) as archive,
     ):
         archive.extractall(name)
-        programs: list[Program] = [read_torchscript(Path(name, TORCHSCRIPT))[0]]
+        programs: list[Program] = [read_torchscript(Path(name, TORCHSCRIPT))]
         if ONNX in archive.namelist():
-            programs.append(read_onnx(Path(name, ONNX))[0])
+            programs.append(read_onnx(Path(name, ONNX)))
         return programs
 
 

@@ -111,6 +111,10 @@ def export_model(
         If the file cannot be written.
     """
     path, loaded = Path(path), load_model(model)
+    if loaded.card.is_program:
+        raise ExportError(
+            f"{loaded.id} is a program (TorchScript or ONNX), which cannot be written in another format"
+        )
     kind, scale = _format_of(path, format), _native(loaded, scale)
     network = loaded.network(scale)
     metadata = facts(loaded, scale)
@@ -169,8 +173,8 @@ _WRITERS: dict[Format, Callable[[Path, nn.Module, dict[str, str]], None]] = {
     "bioimageio": write_package,
 }
 _READERS: dict[Format, Callable[[Path], list[Program]]] = {
-    "torchscript": lambda path: [read_torchscript(path)[0]],
-    "onnx": lambda path: [read_onnx(path)[0]],
+    "torchscript": lambda path: [read_torchscript(path)],
+    "onnx": lambda path: [read_onnx(path)],
     "safetensors": _read_safetensors,
     "bioimageio": read_package,
 }
