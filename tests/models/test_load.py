@@ -23,7 +23,6 @@ from napari_sr.models import (
     ModelCard,
     _catalog,
     _load,
-    _paths,
     load_model,
     save_network,
 )
@@ -60,7 +59,7 @@ sha256 = "{sha256(path)}"
         encoding="utf-8",
     )
     cards = list(_catalog.read_catalog(tmp_path / "catalog.toml"))
-    monkeypatch.setattr(_paths, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(_catalog, "WEIGHTS", tmp_path)
     monkeypatch.setattr(_load, "_LOADED", {})
     for module in (_load, _catalog):
         monkeypatch.setattr(module, "list_models", lambda: cards)

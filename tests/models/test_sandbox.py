@@ -27,7 +27,7 @@ from napari_sr.errors import (
 )
 from napari_sr.models import _sandbox, load_model
 from tests.models import hostile
-from tests.models.test_foreign import graph
+from tests.models.test_external import graph
 from tests.models.test_hostile_graphs import UP, model, saved
 from tests.models.test_hostile_programs import refused, written
 
