@@ -1,10 +1,10 @@
-"""Other ways to statistics of a whole image than looking at all of it several times; `tiling.py` runs them.
+"""Alternatives to the engine's passes that gather statistics of a whole image; `tiling.py` runs them.
 
-- *looks*: all tiles are run several times, each time with the statistics that the last one gathered.
-- *layer by layer*: look k runs the network up to its kth global layer only; exact after as many looks as layers.
-- *sample*: looks at every fourth tile.
-- *streaming*: all tiles go through one block before any goes through the next; one pass, exact, but the features of
-  the whole image are held.
+- *passes*: all tiles are run several times, each time with the statistics that the pass before gathered.
+- *layer by layer*: pass k runs the network up to its kth global layer only; exact after as many passes as layers.
+- *sample*: passes over every fourth tile.
+- *streaming*: all tiles are run through one block before any is run through the next; a single exact pass, which holds
+  the features of the whole image.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 TILE, HALO = 96, 48
-"""Of the tiles that are looked at."""
+"""Side and context of the tiles of a pass, in small pixels: those of the engine."""
 BLOCK_HALO = {True: 48, False: 6}
-"""Context for one block, with strided attention and without: a multiple of its stride."""
+"""Context of one block, with and without strided attention: a multiple of its stride."""
 
 
 @torch.inference_mode()
 def measure(
     network: ContextNetwork, value_range: float, image: NDArray[np.float32]
 ) -> Iterator[dict[str, Any]]:
-    """What each alternative leaves of a difference to the whole image, and its time relative to the whole image."""
+    """Difference of each alternative from the whole image, and its time relative to that of the whole image."""
     x = torch.from_numpy(image).permute(2, 0, 1)[None] * value_range
     started = time.process_time()
     whole = network(x)
@@ -53,16 +53,16 @@ def measure(
         return {"alternative": name, "largest": largest, "cost": taken / seconds}
 
     size = (x.shape[-2], x.shape[-1])
-    for name, every in (("looks", 1), ("sample", 4)):
+    for name, every in (("passes", 1), ("sample", 4)):
         known, taken = None, 0.0
         for number in range(1, 5 if every == 1 else 4):
-            known, more = look(network, x, known, every, network.statistics_layers - 1)
+            known, more = gather(network, x, known, every, network.statistics_layers - 1)
             taken += more
             y = network(x, TileContext(size, ((0, 0),), statistics=known))
             yield row(f"{name} x{number}", y, taken)
     exact, taken = ChannelStatistics(), 0.0
     for last in range(network.statistics_layers):
-        found, more = look(network, x, exact, 1, last)
+        found, more = gather(network, x, exact, 1, last)
         exact, taken = found, taken + more
     yield row("layer by layer", network(x, TileContext(size, ((0, 0),), statistics=exact)), taken)
     started = time.process_time()
@@ -70,7 +70,7 @@ def measure(
     yield row("streaming", y, time.process_time() - started)
 
 
-def look(
+def gather(
     network: ContextNetwork, x: Tensor, known: ChannelStatistics | None, every: int, last: int
 ) -> tuple[ChannelStatistics, float]:
     """Gather statistics from tiles up to a layer; returns them and the seconds that it took."""
@@ -87,7 +87,7 @@ def look(
 
 
 def windows(x: Tensor, tile: int, halo: int) -> Iterator[tuple[Box, Box]]:
-    """Windows of an image, and the part of each that counts."""
+    """Windows of an image, and the tile in each of them."""
     height, width = x.shape[-2:]
     for top in range(0, height, tile):
         for left in range(0, width, tile):
@@ -98,7 +98,7 @@ def windows(x: Tensor, tile: int, halo: int) -> Iterator[tuple[Box, Box]]:
 
 
 def streamed(network: Any, x: Tensor) -> Tensor:
-    """IMDN or BSRN, all tiles through one block before the next."""
+    """Output of IMDN or BSRN, of which each block is run on all tiles before the next one."""
     blueprint = isinstance(network, BSRN)
     features = first = network.fea_conv(torch.cat([x] * 4, dim=1) if blueprint else x)
     outputs = []

@@ -1,12 +1,11 @@
-"""How alike tiled and whole images are, and what that costs for networks that look at the whole image.
+"""Differences between tiled and whole images, and the cost of statistics of the whole image.
 
     python benchmarks/tiling.py [FOLDER] [--only WORD ...] [--rows 448 --columns 96] [--images 14]
 
-FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/`` and ``data/benchmarks/Set14``. The strips in
-the middle of Set14's images are the input, since its small images are hardly larger than one window. Every result goes
-to ``runs/tiling.jsonl`` at once, and a run goes on where the last one stopped; the table is made of all of them
-and put into ``docs/tiling.md``. Costs are ratios of processor time within one run, which other work on the machine
-hardly changes.
+FOLDER (default: ``../shared`` beside the checkout) contains ``checkpoints/`` and ``data/benchmarks/Set14``. The input
+is a strip of each original of Set14, since its small images are hardly larger than one window. Every result is appended
+to ``runs/tiling.jsonl`` at once, and a later call continues; the tables of all results are written to
+``docs/tiling.md``. Costs are ratios of processor time within one call, which other processes hardly change.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ import numpy as np
 
 from napari_sr._steps import finish
 from napari_sr.evaluation import read_rgb
-from napari_sr.inference import TorchRunner, plan, run
+from napari_sr.inference import TorchRunner, execute, plan
 from napari_sr.models import load_model
 
 if TYPE_CHECKING:
@@ -60,15 +59,17 @@ LOCAL = {
     "ECBSR-M4C16": "ecbsr-m4c16",
     "edge-SR TM": "esr-tm",
 }
-"""Networks with a bounded view, as files or as ids of what ships."""
+"""Networks with a bounded receptive field, as files or as ids of bundled models."""
 TILES = (64, 128, 256)
+"""Sides of tiles in small pixels: smaller than a window of these networks, about one, and larger."""
 WAYS = ("plain", "seamless", "exact")
+"""Tiles as images of their own, and the two modes of the engine."""
 ALTERNATIVES = 3
-"""Images on which other ways to come by the statistics are measured: their costs hardly depend on the image."""
+"""Images on which alternatives are measured: their costs hardly depend on the image."""
 
 
 def main() -> None:
-    """Measure what is not measured yet, and write the tables."""
+    """Measure what has not been measured yet, and write the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--only", nargs="*", default=[*NETWORKS, *LOCAL], help="names of networks")
@@ -96,15 +97,15 @@ def main() -> None:
 
 
 def middle(image: NDArray[Any], rows: int, columns: int) -> NDArray[np.float32]:
-    """The middle of an image, at most so large."""
+    """The middle of an image, with at most so many rows and columns."""
     top, left = (max(0, (n - m) // 2) for n, m in zip(image.shape, (rows, columns), strict=False))
     return image[top : top + rows, left : left + columns].astype(np.float32) / 255
 
 
 def measure(model: Model, image: NDArray[np.float32], compare: bool) -> Iterator[dict[str, Any]]:
-    """Differences in grey levels of 255 and seconds of the processor, for every tile size and way to cut.
+    """Differences in gray levels of 255 and processor time, for every tile size and way.
 
-    ``compare``: with other ways to come by the statistics of the whole image, too.
+    ``compare``: of other ways to gather statistics of the whole image, too.
     """
     whole, _ = timed(planned(model, image, None), image)
     if compare and model.network(4).statistics_layers > 1:
@@ -114,22 +115,22 @@ def measure(model: Model, image: NDArray[np.float32], compare: bool) -> Iterator
             made = planned(model, image, tile, "seamless" if way == "plain" else way)
             if made.n_tiles == 1:
                 continue
-            cut, taken = timed(made, image, framed=way != "plain")
+            cut, taken = timed(made, image, positioned=way != "plain")
             yield {"tile": tile, "way": way, **difference(cut, whole), "seconds": taken}
 
 
 def measure_local(model: Model, image: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
-    """Differences of a network whose halo bounds what it sees."""
-    whole: NDArray[Any] = finish(run(planned(model, image, None), image))
+    """Differences of a network with a bounded receptive field."""
+    whole, _ = timed(planned(model, image, None), image)
     for tile in TILES:
         made = planned(model, image, tile)
         if made.n_tiles > 1:
-            apart = difference(finish(run(made, image)), whole)
-            yield {"tile": tile, "way": "local", "halo": made.halo, **apart}
+            tiled, _ = timed(made, image)
+            yield {"tile": tile, "way": "local", "halo": made.halo, **difference(tiled, whole)}
 
 
 def difference(cut: NDArray[Any], whole: NDArray[Any]) -> dict[str, float]:
-    """Largest and mean square difference, in grey levels of 255."""
+    """Largest and mean square difference, in gray levels of 255."""
     levels = (cut - whole) * 255
     return {
         "largest": float(np.abs(levels).max()),
@@ -143,18 +144,18 @@ def planned(model: Model, image: NDArray[Any], tile: int | None, mode: str = "se
     return replace(made, batch=1)
 
 
-def timed(made: Plan, image: NDArray[Any], framed: bool = True) -> tuple[NDArray[Any], float]:
-    """Result of a plan, and the processor's seconds; tiles that are not framed are images of their own."""
-    if framed:
+def timed(made: Plan, image: NDArray[Any], positioned: bool = True) -> tuple[NDArray[Any], float]:
+    """Result of a plan, and its processor time; without positions, tiles are images of their own."""
+    if positioned:
         started = time.process_time()
-        result: NDArray[Any] = finish(run(made, image))
+        result: Any = finish(execute(made, image)).image
         return result, time.process_time() - started
     with patch.object(TorchRunner, "_frame", lambda *_: None):
         return timed(replace(made, statistics_layers=0), image)
 
 
 def known() -> list[dict[str, Any]]:
-    """What was measured before."""
+    """Results of earlier calls."""
     if not RESULTS.exists():
         return []
     return [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
@@ -170,7 +171,7 @@ def keep(rows: list[dict[str, Any]], row: dict[str, Any]) -> None:
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Put the tables into the page."""
+    """Write the tables into the page."""
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
     tables = (differences(rows), local_differences(rows), alternatives.table(rows))
@@ -200,7 +201,7 @@ def differences(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def local_differences(rows: list[dict[str, Any]]) -> list[str]:
-    """The table of networks with a bounded view."""
+    """The table of networks with a bounded receptive field."""
     lines = [
         "| network | halo | images | " + " | ".join(f"tile {tile}" for tile in TILES) + " |",
         "|---|---|---|" + "---|" * len(TILES),
@@ -216,7 +217,9 @@ def local_differences(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def cell(rows: list[dict[str, Any]]) -> str:
-    """Largest and RMS difference over all images."""
+    """Largest and RMS difference over all images; a dash where each image is a single tile."""
+    if not rows:
+        return "–"
     largest = max(row["largest"] for row in rows)
     rms = np.mean([row["square"] for row in rows]) ** 0.5
     return f"{largest:.2g} / {rms:.2g}"

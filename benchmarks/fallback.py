@@ -1,9 +1,9 @@
-"""What the guard costs: its time relative to that of the network which it guards.
+"""Cost of the bicubic fallback: time of its check relative to that of the network.
 
-    python benchmarks/guard.py [FOLDER] [--side 256] [--rounds 7]
+    python benchmarks/fallback.py [FOLDER] [--side 256] [--rounds 7] [--only WORD ...]
 
-FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/``; the bundled models are measured, too. The
-network's quickest round counts, and the quickest of the guard's, in seconds of the processor.
+FOLDER (default: ``../shared`` beside the checkout) contains ``checkpoints/``; the bundled models are measured, too. The
+quickest round of the network and of the check count, in processor time.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from napari_sr.inference._guard import Guarded, Tally
 
-from napari_sr.inference import Place, TorchRunner
+from napari_sr.inference import TorchRunner, WindowPositions
+from napari_sr.inference._fallback import BicubicFallback, FallbackCounter
 from napari_sr.models import list_models, load_model
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLED = ("Small and fast", "Best quality", "Microscopy")
+"""Groups of cards whose models are part of the package."""
 FILES = (
     "imdn/IMDN_x4.pth",
     "rfdn/RFDN_AIM.pth",
@@ -48,10 +49,13 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", nargs="*", default=[""], help="words of names")
     arguments = parser.parse_args()
-    print("| model | scale | network (ms) | guard (ms) | cost |\n|---|---|---|---|---|")
+    print("| model | scale | network (ms) | check (ms) | cost |\n|---|---|---|---|---|")
     bundled = [card.id for card in list_models() if card.group in BUNDLED]
     for name in (*bundled, *(arguments.folder / "checkpoints" / file for file in FILES)):
+        if not any(word in str(name) for word in arguments.only):
+            continue
         model = load_model(name)
         for scale in model.scales:
             print(row(model, scale, arguments.side, arguments.rounds), flush=True)
@@ -62,26 +66,26 @@ def row(model: Model, scale: int, side: int, rounds: int) -> str:
     network = model.network(scale)
     runner = TorchRunner(network, model.card.value_range, "cpu", "float32")
     x = torch.rand(1, int(network.in_channels), side, side) / 4 + 0.4
-    place = Place((side, side), ((0, 0),), ((0, 0, side, side),))
+    positions = WindowPositions((side, side), ((0, 0),), ((0, 0, side, side),))
     with torch.inference_mode():
-        y = runner(x, place)
-        alone = quickest(lambda: runner(x, place), rounds)
-        guarded = Guarded(Answer(scale, y), Tally())
-        guard = quickest(lambda: guarded(x, place), 5 * rounds)
+        y = runner(x, positions)
+        alone = quickest(lambda: runner(x, positions), rounds)
+        checked = BicubicFallback(Constant(scale, y), FallbackCounter())
+        check = quickest(lambda: checked(x, positions), 5 * rounds)
     return (
-        f"| {model.id} | x{scale} | {1000 * alone:.0f} | {1000 * guard:.1f} | {guard / alone:.1%} |"
+        f"| {model.id} | x{scale} | {1000 * alone:.0f} | {1000 * check:.1f} | {check / alone:.1%} |"
     )
 
 
-class Answer:
-    """Gives an answer that was given before, so that the guard alone takes time."""
+class Constant:
+    """Returns an output that was computed before, so that only the check takes time."""
 
-    def __init__(self, scale: int, answer: Tensor) -> None:
-        self.scale, self._answer = scale, answer
+    def __init__(self, scale: int, output: Tensor) -> None:
+        self.scale, self._output = scale, output
 
-    def __call__(self, batch: Tensor, place: Place) -> Tensor:
-        """The answer."""
-        return self._answer
+    def __call__(self, batch: Tensor, positions: WindowPositions) -> Tensor:
+        """The output."""
+        return self._output
 
 
 def quickest(work: Callable[[], object], rounds: int) -> float:
