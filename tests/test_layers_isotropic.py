@@ -8,7 +8,7 @@ import pytest
 from napari.layers import Image
 
 from napari_sr.errors import InputError
-from napari_sr.layers import snapshot, upscale_layer
+from napari_sr.layers import plane_distance, snapshot, upscale_layer
 
 
 def stack(shape=(6, 20, 24), scale=(3.5, 1, 1), **options):
@@ -71,7 +71,7 @@ def test_lazy_stacks_with_channels_can_be_made_isotropic():
     ],
 )
 def test_the_distance_of_planes_follows_from_sizes_units_and_labels(layer, expected):
-    assert snapshot(layer).plane_distance == (expected and pytest.approx(expected))
+    assert plane_distance(snapshot(layer)) == (expected and pytest.approx(expected))
 
 
 def test_isotropic_without_known_sizes_is_refused():

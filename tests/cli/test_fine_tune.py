@@ -28,7 +28,7 @@ def quick_steps(monkeypatch):
     monkeypatch.setattr(_fine_tuner, "_PATCH_SIDE", 24)
 
 
-def test_a_model_of_ones_own_is_made_listed_and_used(run, bricks, tmp_path):
+def test_a_fine_tuned_model_is_listed_and_can_be_used(run, bricks, tmp_path):
     """Of a folder with files of several kinds."""
     made = run("fine-tune", bricks, "-b", "ecbsr", "--minutes", 0.1, "--name", "bricks", "--json")
     assert made.exit_code == 0, made.stderr
@@ -41,7 +41,7 @@ def test_a_model_of_ones_own_is_made_listed_and_used(run, bricks, tmp_path):
     assert out.is_file()
 
 
-def test_where_the_base_is_kept_it_is_said(run, bricks, monkeypatch):
+def test_keeping_the_base_is_reported(run, bricks, monkeypatch):
     monkeypatch.setattr(_fine_tuner, "_LR_SMALL_NETWORK", 0.0)
     before = list_models()
     said = run("fine-tune", bricks / "left.tif", "--base", "esr-tm", "--minutes", 0.02)

@@ -11,7 +11,7 @@ import torch
 from napari_sr.io import SAMPLES
 
 
-def test_versions_are_those_that_run(run):
+def test_versions_are_those_of_the_environment(run):
     found = json.loads(run("info", "--json").stdout)
     assert found["versions"]["python"] == platform.python_version()
     assert found["versions"]["torch"] == metadata.version("torch")
@@ -20,7 +20,7 @@ def test_versions_are_those_that_run(run):
     assert set(found["sample images"]) == set(SAMPLES)
 
 
-def test_text_says_the_same(run):
+def test_text_and_json_agree(run):
     facts = json.loads(run("info", "--json").stdout)
     shown = run("info").stdout
     for heading in facts:

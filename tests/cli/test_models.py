@@ -26,14 +26,14 @@ def test_every_group_has_one_heading(run):
     assert [line for line in lines if line in GROUPS] == groups
 
 
-def test_only_what_runs_here_is_listed_if_asked(run):
+def test_here_lists_only_local_models(run):
     shown = {each["id"] for each in json.loads(run("models", "list", "--here", "--json").stdout)}
     assert shown == {card.id for card in list_models() if local_scales(card)}
     assert "bicubic" in shown
     assert "bsrn-official" not in shown
 
 
-def test_a_model_that_is_not_here_shows_its_card(run):
+def test_the_card_of_a_model_without_weights_is_shown(run):
     shown = run("models", "info", "imdn-official").stdout
     assert "none stated" in shown
     assert "ask the authors" in shown
@@ -41,13 +41,13 @@ def test_a_model_that_is_not_here_shows_its_card(run):
     assert json.loads(run("models", "info", "imdn-official", "--json").stdout)["costs"] == []
 
 
-def test_info_shows_what_was_measured(run):
+def test_info_shows_published_scores(run):
     """Scores of a published model are on its card, whether or not its weights are here."""
     (psnr, ssim) = find_card("bsrn-official").checkpoint(4).scores["Set5"]
     assert f"{psnr:.3f} dB / {ssim:.4f}" in run("models", "info", "bsrn-official").stdout
 
 
-def test_the_list_as_json_holds_whole_cards(run):
+def test_the_list_as_json_contains_whole_cards(run):
     found = json.loads(run("models", "list", "--json").stdout)
     assert [each["id"] for each in found] == [card.id for card in list_models()]
     for each, card in zip(found, list_models(), strict=True):
@@ -65,7 +65,7 @@ def test_info_shows_the_card(run):
         assert f"\n  x{scale}\n" in shown
 
 
-def test_info_of_a_file_counts_what_it_costs(run, shared):
+def test_info_of_a_file_shows_its_cost(run, shared):
     """A network of one convolution: 36 weights, each used once a pixel of the small image."""
     path = shared / "checkpoints" / "esr" / "eSR-MAX_s2_K3_C1.model"
     found = json.loads(run("models", "info", path, "--json").stdout)
@@ -78,7 +78,7 @@ def test_info_of_a_file_counts_what_it_costs(run, shared):
     assert ["parameters", "36"] in lines
 
 
-def test_info_takes_what_a_file_does_not_say(run, shared):
+def test_info_accepts_facts_that_a_file_lacks(run, shared):
     path = shared / "checkpoints" / "esr" / "eSR-MAX_s2_K3_C1.model"
     shown = run("models", "info", path, "--value-range", "255", "--color", "grey").stdout
     assert "grey, values 0 to 255" in shown

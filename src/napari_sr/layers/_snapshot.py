@@ -19,10 +19,10 @@ from napari_sr.imaging import (
     axes_from_labels,
     finer_coordinates,
     output_length,
-    plane_distance,
     read_input,
     unit_ratio,
 )
+from napari_sr.imaging import plane_distance as distance_in_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from napari_sr.imaging import Array
 
-__all__ = ["LayerSnapshot", "snapshot", "uncertainty_layer"]
+__all__ = ["LayerSnapshot", "plane_distance", "snapshot", "uncertainty_layer"]
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 """Attributes of a layer that determine where it lies."""
@@ -75,18 +75,8 @@ class LayerSnapshot:
         """Whether the data are read block by block, only where they are needed."""
         return self.image.lazy
 
-    @property
-    def plane_distance(self) -> float | None:
-        """Distance of two planes along Z in pixels, where the stack can be made isotropic.
-
-        Z is the axis of that name, or else the only unnamed axis whose unit measures the same as that of X. None if
-        there is no such axis, pixels are not square, sizes are unknown, or planes are as close as pixels.
-        """
-        distance = plane_distance(self.with_z().image)
-        return distance if distance is not None and distance > _ISOTROPIC else None
-
     def with_z(self) -> LayerSnapshot:
-        """The snapshot with its Z axis named, where `plane_distance` finds one among the unnamed axes."""
+        """The snapshot with its Z axis named, if it is the only unnamed axis and its unit measures the same as X's."""
         image = self.image
         unnamed = [i for i, letter in enumerate(image.axes) if letter in ANONYMOUS_AXES]
         if "Z" in image.axes or len(unnamed) != 1:
@@ -209,6 +199,23 @@ def snapshot(layer: Layer | None) -> LayerSnapshot:
         {**kept, "metadata": image.metadata},
         tuple(layer.contrast_limits_range),
     )
+
+
+def plane_distance(source: LayerSnapshot) -> float | None:
+    """Distance of two planes along Z in pixels, where a stack can be made isotropic.
+
+    Parameters
+    ----------
+    source : LayerSnapshot
+        Z is the axis of that name, or the one that `LayerSnapshot.with_z` names.
+
+    Returns
+    -------
+    float or None
+        Above 1; None if there is no Z, pixels are not square, sizes are unknown, or planes are as close as pixels.
+    """
+    distance = distance_in_pixels(source.with_z().image)
+    return distance if distance is not None and distance > _ISOTROPIC else None
 
 
 def uncertainty_layer(layer: Image, deviation: Array) -> Image:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sr._steps import finish, show_progress
 from napari_sr.errors import InputError
-from napari_sr.layers._snapshot import snapshot, uncertainty_layer
+from napari_sr.layers._snapshot import plane_distance, snapshot, uncertainty_layer
 from napari_sr.layers._visible import compute_visible
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def plan_snapshot(
     from napari_sr.inference import plan_image
 
     if options.isotropic:
-        if options.z_spacing is None and source.plane_distance is None:
+        if options.z_spacing is None and plane_distance(source) is None:
             raise InputError(
                 f"'{source.name}' does not say that its planes are further apart than its pixels; pass z_spacing, or "
                 "set layer.scale to the sizes along Z, Y and X, and layer.axis_labels to their names"

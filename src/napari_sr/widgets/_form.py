@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sr.layers import plane_distance
 from napari_sr.widgets._controls import NarrowCombo, WrappedLabel
 from napari_sr.widgets._layer_combo import LayerCombo
 from napari_sr.widgets._model_combo import ModelCombo
@@ -68,6 +69,8 @@ class UpscaleForm(QWidget):
             self._tick_box("uncertainty"),
         )
         self._arrange()
+        for box in (self.lazy, self.pyramid, self.isotropic):
+            box.setVisible(False)  # until a layer is known to which they apply
         self._connect()
         self._describe_model()
 
@@ -98,14 +101,14 @@ class UpscaleForm(QWidget):
         whole = self._needs_whole_image(source)
         self.lazy.setVisible(source.lazy)
         self.pyramid.setVisible(source.multiscale)
-        self.isotropic.setVisible(source.plane_distance is not None)
+        self.isotropic.setVisible(plane_distance(source) is not None)
         self.uncertainty.setEnabled(not self.wants_isotropic(source))
         self.lazy.setEnabled(not whole)
         self.pyramid.setEnabled(not whole)
 
     def wants_isotropic(self, source: LayerSnapshot) -> bool:
         """Whether Z will be enlarged, too."""
-        return self.isotropic.isChecked() and source.plane_distance is not None
+        return self.isotropic.isChecked() and plane_distance(source) is not None
 
     def wants_uncertainty(self, source: LayerSnapshot) -> bool:
         """Whether the uncertainty will be a second layer; there is none of an isotropic stack."""
@@ -126,7 +129,7 @@ class UpscaleForm(QWidget):
     def factors(self, source: LayerSnapshot) -> dict[str, float]:
         """Output pixels per input pixel, by axis."""
         scale = self.scale.value
-        distance = source.plane_distance if self.wants_isotropic(source) else None
+        distance = plane_distance(source) if self.wants_isotropic(source) else None
         return {"Z": 1.0 if distance is None else distance * scale, "Y": scale, "X": scale}
 
     def _needs_whole_image(self, source: LayerSnapshot) -> bool:

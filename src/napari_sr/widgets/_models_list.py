@@ -212,7 +212,7 @@ class ModelsBar(QWidget):
 
 def _tree(parent: QWidget) -> QTreeWidget:
     tree = QTreeWidget(parent)
-    tree.setHeaderLabels([MODELS.labels[each] for each in ("model", "here", "license")])
+    tree.setHeaderLabels([MODELS.labels[each] for each in ("model", "download_column", "license")])
     tree.setToolTip(MODELS.tooltips["list"])
     tree.setRootIsDecorated(False)
     tree.setIndentation(10)
@@ -239,17 +239,17 @@ def _group(title: str, members: list[ModelCard]) -> QTreeWidgetItem:
 
 
 def _item(card: ModelCard) -> QTreeWidgetItem:
-    item = QTreeWidgetItem([card.title, _here(card), card.license.partition(" (")[0]])
+    item = QTreeWidgetItem([card.title, _download(card), card.license.partition(" (")[0]])
     item.setData(0, Qt.ItemDataRole.UserRole, card.id)
     item.setToolTip(0, f"{card.title}: {card.summary}")
     item.setToolTip(2, card.license)
     return item
 
 
-def _here(card: ModelCard) -> str:
+def _download(card: ModelCard) -> str:
     """Whether a model is on this machine, or the size of the download."""
     local = local_scales(card)
     if local == card.scales:
-        return MODELS.labels["yes"]
+        return MODELS.labels["is_installed"]
     size = sum(each.size or 0 for each in card.checkpoints if each.scale not in local)
     return format_bytes(size)

@@ -125,10 +125,11 @@ FINE_TUNE = Texts(
 MODELS = Texts(
     labels={
         "model": "Model",
-        "here": "Installed",
+        "download_column": "Download",
         "license": "License",
         "all": "All models",
         "installed": "Installed",
+        "is_installed": "installed",
         "available": "To download",
         "filter": "Filter",
         "download": "Download",
@@ -137,7 +138,6 @@ MODELS = Texts(
         "import": "Import file…",
         "remove": "Remove",
         "paper": "Open paper",
-        "yes": "yes",
         "nothing": "Select a model to see its details.",
         "pick": "Import a model",
         "files": "Checkpoints ({suffixes})",
