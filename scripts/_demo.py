@@ -170,7 +170,8 @@ def main() -> None:
     upscaled = chosen.output / f"{chosen.sample}-{record['model']}-x{chosen.scale:g}.png"
     result.save(str(upscaled), plugin="napari-sr")
     compare(source, result, chosen.scale, line).save(str(chosen.output / "side-by-side.png"))
-    read_plan(widget)  # the dock looks again as it does when nobody is in a hurry
+    read_plan(widget)  # so that the dock shows the plan, as it does most of the time
+    QTest.qWait(200)  # until Qt has arranged the dock again
     viewer.screenshot(str(chosen.output / "window.png"), canvas_only=False, flash=False)
     viewer.close()
     print(line)

@@ -193,7 +193,10 @@ def test_the_program_starts_workers_of_its_own(run, tmp_path):
         "upscale", source, "-o", tmp_path / "out.tif", "-s3", "-m", "bicubic", "--workers", "1"
     )
     assert result.exit_code == 0, result.stderr
-    assert nearly_equal(read_image(tmp_path / "out.tif").data, expected)
+    image = read_image(tmp_path / "out.tif")
+    assert nearly_equal(image.data, expected)
+    # There is no count unless the worker has reported one.
+    assert image.metadata["napari_sr"]["replaced"] == {"pixels": 0, "why": {}}
 
 
 def test_an_unreachable_scheduler(run, picture, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from napari_sr.io.zarr import _save
 from tests.cli.conftest import one_line
 
 NOISE = np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8)
-"""An image on which ecbsr strays at three pixels at x2."""
+"""An image on which the output of ecbsr is rejected at three pixels at x2."""
 REPLACED = {"pixels": 3, "why": {"far outside the range": 3}}
 
 

@@ -60,7 +60,7 @@ def test_a_bad_file_does_not_stop_a_folder(run, picture, tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "ome.tif", "zarr"])
 def test_finished_files_are_skipped(run, picture, tmp_path, suffix):
-    """A second call changes nothing, unless it is told to overwrite."""
+    """A second call changes nothing unless `--overwrite` is given."""
     target = tmp_path / f"out.{suffix}"
     call = ("upscale", picture, "-o", target, *BICUBIC)
     assert run(*call).exit_code == 0

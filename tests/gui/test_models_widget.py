@@ -57,7 +57,7 @@ def offer(server, monkeypatch):
     return put
 
 
-class Hands:
+class ModelsDriver:
     """A driver that uses a Models widget as a user does."""
 
     def __init__(self, widget, qtbot):
@@ -84,7 +84,7 @@ class Hands:
 
 
 @pytest.fixture
-def hands(qtbot):
+def open_models(qtbot):
     """A function that opens the widget."""
     opened = []
 
@@ -94,7 +94,7 @@ def hands(qtbot):
         widget.resize(420, 800)
         widget.show()
         opened.append(widget)
-        return Hands(widget, qtbot)
+        return ModelsDriver(widget, qtbot)
 
     yield open_widget
     for widget in opened:
@@ -114,8 +114,8 @@ def in_combo(combo):
     return [combo.itemData(at) for at in range(combo.count())]
 
 
-def test_every_model_is_listed_and_filtered(hands):
-    shown = hands().widget.list
+def test_every_model_is_listed_and_filtered(open_models):
+    shown = open_models().widget.list
     assert set(shown.shown) == {card.id for card in list_models()}
     shown.filter.setText("bsrn MIT")
     assert shown.shown == ["bsrn-official", "bsrn-s-official"]
@@ -128,8 +128,8 @@ def test_every_model_is_listed_and_filtered(hands):
     assert "bicubic" not in shown.shown
 
 
-def test_the_selected_model_is_described(hands):
-    user = hands()
+def test_the_selected_model_is_described(open_models):
+    user = open_models()
     assert user.enabled() == {"import"}
     user.widget.list.choose("imdn-official")
     text = user.widget.facts.text()
@@ -142,12 +142,12 @@ def test_the_selected_model_is_described(hands):
     assert "remove" not in user.enabled()
 
 
-def test_a_click_downloads_and_the_upscale_widget_has_it(hands, offer, qtbot, monkeypatch):
+def test_a_click_downloads_and_the_upscale_widget_has_it(open_models, offer, qtbot, monkeypatch):
     offer()
     combo = ModelCombo()
     qtbot.addWidget(combo)
     assert "net-official" not in in_combo(combo)
-    user = hands()
+    user = open_models()
     user.widget.list.choose("net-official")
     user.press("download")
     user.finish()
@@ -166,9 +166,11 @@ def test_a_click_downloads_and_the_upscale_widget_has_it(hands, offer, qtbot, mo
 
 
 @pytest.mark.parametrize("license", ["GPL-3.0", "none stated (no LICENSE file)"])
-def test_an_unusual_license_needs_an_agreement(hands, offer, models_home, monkeypatch, license):
+def test_an_unusual_license_needs_an_agreement(
+    open_models, offer, models_home, monkeypatch, license
+):
     offer(license)
-    user = hands()
+    user = open_models()
     user.widget.list.choose("net-official")
     asked = answer(monkeypatch, yes=False)
     user.press("download")
@@ -181,9 +183,9 @@ def test_an_unusual_license_needs_an_agreement(hands, offer, models_home, monkey
     assert list(models_home.rglob("net-official*"))
 
 
-def test_a_canceled_download_keeps_nothing(hands, offer, server, models_home, qtbot):
+def test_a_canceled_download_keeps_nothing(open_models, offer, server, models_home, qtbot):
     offer(manner="dripping")
-    user = hands()
+    user = open_models()
     user.widget.list.choose("net-official")
     user.press("download")
     assert user.enabled() == {"cancel", "paper"}
@@ -195,9 +197,9 @@ def test_a_canceled_download_keeps_nothing(hands, offer, server, models_home, qt
     assert "download" in user.enabled()
 
 
-def test_a_slow_download_shows_its_progress(hands, offer, server, qtbot):
+def test_a_slow_download_shows_its_progress(open_models, offer, server, qtbot):
     offer(manner="slow")
-    user = hands()
+    user = open_models()
     user.widget.list.choose("net-official")
     user.press("download")
     qtbot.waitUntil(lambda: bool(server.asked), timeout=20_000)
@@ -211,9 +213,9 @@ def test_a_slow_download_shows_its_progress(hands, offer, server, qtbot):
 @pytest.mark.parametrize(
     ("manner", "complaint"), [("broken", "broke off"), ("wrong", "not the expected file")]
 )
-def test_a_failed_download_is_shown_once(hands, offer, models_home, manner, complaint):
+def test_a_failed_download_is_shown_once(open_models, offer, models_home, manner, complaint):
     offer(manner=manner)
-    user = hands()
+    user = open_models()
     user.widget.list.choose("net-official")
     user.press("download")
     user.finish()
@@ -223,8 +225,8 @@ def test_a_failed_download_is_shown_once(hands, offer, models_home, manner, comp
     assert [path for path in models_home.rglob("*") if path.is_file()] == []
 
 
-def test_a_file_is_imported_and_removed(hands, net, monkeypatch):
-    user = hands()
+def test_a_file_is_imported_and_removed(open_models, net, monkeypatch):
+    user = open_models()
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(net), ""))
     user.press("import")
     user.finish()
@@ -237,15 +239,15 @@ def test_a_file_is_imported_and_removed(hands, net, monkeypatch):
     assert "Removed" in user.note
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(hands, tmp_path):
+def test_a_file_that_is_no_checkpoint_is_refused(open_models, tmp_path):
     (tmp_path / "bad.pth").write_bytes(b"nothing")
-    user = hands()
+    user = open_models()
     user.widget.import_file(tmp_path / "bad.pth")
     user.finish()
     assert "bad.pth" in user.notifications[0].lower()
 
 
-def test_an_unknown_value_range_is_asked_for(hands, net, monkeypatch):
+def test_an_unknown_value_range_is_asked_for(open_models, net, monkeypatch):
     """Here the loader knows the range of no file without a card; the answer is stored on the card."""
 
     def unsure(*_):
@@ -253,32 +255,32 @@ def test_an_unknown_value_range_is_asked_for(hands, net, monkeypatch):
 
     monkeypatch.setattr("napari_sr.models._expected_input.range_of", unsure)
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("255", True))
-    user = hands()
+    user = open_models()
     user.widget.import_file(net)
     user.finish()
     assert (list_models()[-1].id, list_models()[-1].value_range) == ("net", 255)
     assert user.notifications == []
 
 
-def test_a_program_is_imported_only_after_a_question(hands, tmp_path, monkeypatch):
+def test_a_program_is_imported_only_after_a_question(open_models, tmp_path, monkeypatch):
     export_model("bicubic", tmp_path / "theirs.pt", 2)
-    user = hands()
+    user = open_models()
     for yes in (False, True):
         asked = answer(monkeypatch, yes=yes)
         user.widget.import_file(tmp_path / "theirs.pt")
         user.finish()
         (question,) = asked
-        assert "theirs.pt holds a program" in question
+        assert "theirs.pt contains a program" in question
         assert "only open files from people you trust" in question
         assert (list_models()[-1].id == "theirs") is yes
         assert user.notifications == []
     assert load_model("theirs").network(2)
 
 
-def test_the_paper_opens_in_the_browser(hands, monkeypatch):
+def test_the_paper_opens_in_the_browser(open_models, monkeypatch):
     opened = []
     monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toString()))
-    user = hands()
+    user = open_models()
     user.widget.list.choose("bsrn-official")
     user.press("paper")
     assert opened == ["https://arxiv.org/abs/2205.05996"]

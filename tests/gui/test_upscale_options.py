@@ -160,7 +160,7 @@ def test_every_control_has_a_tooltip(desk):
 
 def test_a_label_shrinks_with_its_text(desk):
     """A long message leaves no gap behind."""
-    label = desk.widget.bar.plan
+    label = desk.widget.form.summary
     label.setText("short")
     before = label.height()
     label.setText("word " * 80)

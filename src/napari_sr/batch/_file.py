@@ -173,7 +173,7 @@ def run_file(planned: PlannedFile, progress: Callable[[Progress], object] | None
     if result.deviation is not None:
         beside = replace(job, target=uncertainty_path(job.target))
         _write(beside, result.deviation, result)
-    # Last, since its existence tells a later call that all is done.
+    # Last, since a later call skips the image if this file exists.
     _write(job, result.image, result, progress if blockwise else None)
     result.log.fetch()
     return result.report

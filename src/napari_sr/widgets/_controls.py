@@ -64,12 +64,15 @@ class WrappedLabel(QLabel):
 
     Parameters
     ----------
+    lines : int
+        Height in lines that it has at least, so that controls below it do not move with its text.
     parent : QWidget, optional
         Qt parent.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, lines: int = 1, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._lines = lines
         self.setWordWrap(True)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -90,8 +93,9 @@ class WrappedLabel(QLabel):
         return QSize(0, self.minimumHeight())
 
     def _fit(self) -> None:
-        self.setMinimumHeight(0)  # below it, Qt does not tell the height that the text needs
-        self.setFixedHeight(max(self.heightForWidth(self.width()), self.fontMetrics().height()))
+        self.setMinimumHeight(0)  # Qt returns no height below the present minimum
+        least = self._lines * self.fontMetrics().lineSpacing()
+        self.setFixedHeight(max(self.heightForWidth(self.width()), least))
 
 
 class ScrollColumn(QScrollArea):

@@ -215,7 +215,7 @@ class _Running:
     done: str
     """Key of the note at the end."""
     note: str
-    """Note meanwhile; empty for a download, whose note tells its progress."""
+    """Note meanwhile; empty for a download, whose note contains its progress."""
     again: Callable[..., None] | None
     """Repeats an import with further arguments."""
 

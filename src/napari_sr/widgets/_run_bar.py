@@ -28,7 +28,7 @@ class RunBar(QWidget):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.plan = WrappedLabel()
+        self.plan = WrappedLabel(lines=4)  # what a plan takes in a dock of usual width
         self.start = self._button("upscale", self.start_asked)
         self.cancel = self._button("cancel", self.cancel_asked)
         self.progress = QProgressBar(self)
