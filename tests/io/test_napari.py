@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import cv2
+import dask.array as da
 import imageio.v3
 import numpy as np
 import pytest
 import tifffile
+import torch
+import zarr
 from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
 from npe2 import PluginManifest
 
 from napari_sr.errors import FileReadError, FileWriteError
@@ -19,7 +23,8 @@ from napari_sr.io import (
     write_image,
     write_ome_zarr,
 )
-from napari_sr.io._napari import get_reader
+from napari_sr.io._layer_data import from_layer_data
+from napari_sr.io._napari import get_reader, write_layer
 
 from .conftest import random_image
 
@@ -176,3 +181,77 @@ def test_samples_open_in_a_viewer(viewer):
     np.testing.assert_allclose(layer.scale, 0.107)
     assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
     assert "CC0" in layer.metadata["license"]
+
+
+def test_all_images_of_a_file_become_layers(viewer, tmp_path):
+    """Pages of different sizes cannot be stacked, and images of a conversion need not be alike."""
+    path = tmp_path / "pages.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for shape in ((8, 9), (5, 6), (5, 9)):
+            tif.write(random_image(shape, np.uint8), photometric="minisblack", metadata=None)
+    assert [layer.data.shape for layer in opened(viewer, path)] == [(8, 9), (5, 6), (5, 9)]
+    zarr.open_group(tmp_path / "c.zarr", mode="w", attributes={"ome": {"bioformats2raw.layout": 3}})
+    for i in range(2):
+        write_ome_zarr(tmp_path / "c.zarr" / str(i), np.zeros((6, 5 + i), np.uint8))
+    assert [layer.data.shape for layer in opened(viewer, tmp_path / "c.zarr")] == [(6, 5), (6, 6)]
+
+
+def test_what_was_read_otherwise_than_stored_is_said(viewer, tmp_path):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, random_image((3, 8, 9), np.uint8), photometric="minisblack")
+    heard = len(notification_manager.records)
+    (layer,) = opened(viewer, path)
+    assert layer.axis_labels == ("z", "y", "x")
+    (record,) = notification_manager.records[heard:]
+    assert "taken for ZYX" in str(record.message)
+
+
+def labeled(data, dims=("c", "y", "x")):
+    return pytest.importorskip("xarray").DataArray(data, dims=dims)
+
+
+FOREIGN = {
+    "torch": torch.from_numpy,
+    "xarray": labeled,
+    "xarray of dask": lambda data: labeled(da.from_array(data)),
+    "dask": da.from_array,
+    "zarr": zarr.array,
+}
+
+
+@pytest.mark.parametrize("kind", list(FOREIGN))
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".zarr"])
+def test_layers_of_other_libraries_arrays_can_be_saved(tmp_path, kind, suffix):
+    data = random_image((3, 20, 30), np.float32)
+    attributes = {"name": "a", "axis_labels": ("-3", "-2", "-1"), "scale": (1, 2, 3)}
+    write_layer(str(tmp_path / f"a{suffix}"), FOREIGN[kind](data), attributes)
+    read = read_image(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(np.asarray(read.data), data)
+    assert read.axes == ("CYX" if kind.startswith("xarray") else "ZYX")
+    assert read.scale[-2:] == (2, 3)
+
+
+def test_xarray_names_the_axes_that_the_layer_does_not(tmp_path):
+    data = labeled(random_image((3, 4, 20, 30), np.uint8), ("time", "channel", "y", "x"))
+    assert from_layer_data(data, {}).axes == "TCYX"
+    assert from_layer_data(data, {"axis_labels": ("z", "t", "y", "x")}).axes == "ZTYX"
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".ome.tif", ".zarr"])
+@pytest.mark.parametrize("scale", [(2, -0.5, 0.25), (2, -0.5, -0.25), (-2, 0.5, 0.25)])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_flipped_layer_shows_the_same_picture_again(viewer, tmp_path, suffix, scale, lazy):
+    """Negative scales flip axes; where a format has none, the pixels are reversed instead."""
+    data = random_image((3, 20, 30), np.uint16)
+    layer = viewer.add_image(
+        da.from_array(data, chunks=(1, 7, 30)) if lazy else data, scale=scale, translate=(1, 10, 20),
+        axis_labels=("z", "y", "x"), units="um", name="flipped",
+    )  # fmt: skip
+    path = str(tmp_path / f"flipped{suffix}")
+    layer.save(path, plugin="napari-sr")
+    (again,) = opened(viewer, path)
+    pixels = np.asarray(again.data[0] if again.multiscale else again.data)
+    for index in np.ndindex(3, 20, 30):
+        if sum(index) % 7 == 0:
+            there = np.rint(again.world_to_data(layer.data_to_world(index))).astype(int)
+            assert pixels[tuple(there)] == data[index]

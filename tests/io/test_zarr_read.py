@@ -12,7 +12,8 @@ from ome_zarr.format import FormatV04, FormatV05
 from ome_zarr.writer import write_image as write_theirs
 
 from napari_sr.errors import FileReadError
-from napari_sr.io import read_image, read_ome_zarr, write_ome_zarr
+from napari_sr.io import is_ome_zarr, read_image, read_ome_zarr, write_ome_zarr
+from napari_sr.io._napari import get_reader
 
 from .conftest import random_image
 
@@ -136,3 +137,72 @@ def test_a_damaged_group_is_refused(tmp_path):
         read_ome_zarr(path)
     with pytest.raises(FileReadError, match="no such folder"):
         read_ome_zarr(tmp_path / "nothing.zarr")
+
+
+def conversion(path, count, listed=None):
+    """What bioformats2raw makes of a file with several images."""
+    group = zarr.open_group(
+        path, mode="w", attributes={"ome": {"version": "0.5", "bioformats2raw.layout": 3}}
+    )
+    if listed:
+        group.create_group("OME", attributes={"ome": {"version": "0.5", "series": listed}})
+    for i in range(count):
+        name = listed[i] if listed else str(i)
+        write_ome_zarr(path / name, np.full((6, 5 + i), i, np.uint8))
+    return path
+
+
+@pytest.mark.parametrize("listed", [None, ["b", "a", "c"]], ids=["numbered", "listed"])
+def test_each_image_of_a_conversion_can_be_read(tmp_path, listed):
+    path = conversion(tmp_path / "c.zarr", 3, listed)
+    for series in range(3):
+        read = read_image(path, series=series)
+        assert read.shape == (6, 5 + series)
+        assert read.metadata["series"] == 3
+    with pytest.raises(FileReadError, match="holds 3 images, there is no 3"):
+        read_image(path, series=3)
+    with pytest.raises(FileReadError, match="holds 1 image"):
+        read_image(path / (listed or ["0"])[0], series=1)
+
+
+def test_the_numbers_of_images_are_sorted_as_numbers(tmp_path):
+    path = conversion(tmp_path / "c.zarr", 11)
+    assert read_image(path, series=10).shape == (6, 15)
+
+
+def plate(path):
+    group = zarr.open_group(
+        path, mode="w", zarr_format=2, attributes={"plate": {"wells": [{"path": "A/1"}]}}
+    )
+    group.create_group("A/1", attributes={"well": {"images": [{"path": "2"}]}})
+    write_ome_zarr(path / "A" / "1" / "2", np.zeros((6, 5), np.uint8), version="0.4")
+    return path
+
+
+@pytest.mark.parametrize("inside", ["", "A/1"])
+def test_the_image_that_a_plate_s_message_names_can_be_read(tmp_path, inside):
+    with pytest.raises(FileReadError) as caught:
+        read_image(plate(tmp_path / "p.zarr") / inside)
+    named = str(caught.value).partition("such as ")[2]
+    assert read_image(named).shape == (6, 5)
+    assert is_ome_zarr(named)
+    assert get_reader(named) is not None
+
+
+def test_other_folders_are_not_taken_for_ome_zarr(tmp_path):
+    path = plate(tmp_path / "p.zarr")
+    (tmp_path / "images").mkdir()
+    for other in (tmp_path, tmp_path / "images", path / "nothing", tmp_path / "none.zarr"):
+        assert not is_ome_zarr(other)
+
+
+@pytest.mark.parametrize(
+    "omero",
+    [None, {}, {"channels": None}, {"channels": [None]}, {"channels": [{"window": None, "color": None}]},
+     {"channels": [{"label": None, "window": {"start": None, "end": 9}}]}],
+)  # fmt: skip
+def test_display_settings_may_be_null_or_incomplete(tmp_path, omero):
+    multiscale = {"axes": ["y", "x"], "datasets": [{"path": "full"}]}
+    path = image_group(tmp_path / "a", np.zeros((6, 5), np.uint8), multiscale, omero=omero)
+    for channel in read_ome_zarr(path).channels:
+        assert (channel.name, channel.color, channel.window) == (None, None, None)

@@ -134,9 +134,9 @@ def plan_file(job: FileJob, options: UpscaleOptions, axes: str | None = None) ->
     if active_client() is not None:  # its workers may run in another folder
         job = FileJob(job.source.absolute(), job.target.absolute())
     image = read_image(job.source).relabeled(axes)
-    messages: tuple[str, ...] = ()
+    messages = tuple(image.metadata.get("remarks", ()))
     if (count := image.metadata.get("series", 1)) > 1:
-        messages = (f"{job.source} holds {count} images; only the first is upscaled",)
+        messages += (f"{job.source} holds {count} images; only the first is upscaled",)
     whole = options.isotropic or options.uncertainty
     # What needs the whole image runs in this process, cluster or not.
     lazy = not whole and (image.lazy or active_client() is not None)

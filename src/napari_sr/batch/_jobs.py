@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import InputError
-from napari_sr.io import READABLE_SUFFIXES, WRITABLE_SUFFIXES
+from napari_sr.io import READABLE_SUFFIXES, WRITABLE_SUFFIXES, is_ome_zarr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,7 +85,7 @@ def suffix_of(path: Path, suffixes: Iterable[str]) -> str:
 
 
 def _is_readable(path: Path) -> bool:
-    return bool(suffix_of(path, READABLE_SUFFIXES))
+    return bool(suffix_of(path, READABLE_SUFFIXES)) or is_ome_zarr(path)
 
 
 def _expand(text: str, out: Path) -> Iterator[tuple[Path, Path]]:

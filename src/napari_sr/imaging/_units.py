@@ -31,6 +31,7 @@ def unit_ratio(unit: str, to: str) -> float | None:
 
     registry = pint.get_application_registry()
     try:
-        return float(registry.Quantity(1.0, unit).to(to).magnitude)
+        ratio = float(registry.Quantity(1.0, unit).to(to).magnitude)
     except (pint.DimensionalityError, pint.UndefinedUnitError, ValueError, TypeError):
         return None
+    return float(f"{ratio:.14g}")  # pint's rounding errors: 999.9999999999999 nm in a µm

@@ -2,7 +2,7 @@
 
 from napari_sr.imaging import Channel, SpatialImage
 from napari_sr.io._napari import read_layers
-from napari_sr.io._read import READABLE_SUFFIXES, read_image
+from napari_sr.io._read import READABLE_SUFFIXES, is_ome_zarr, read_image
 from napari_sr.io._samples import SAMPLES, Sample, sample_image
 from napari_sr.io._write import WRITABLE_SUFFIXES, write_image
 from napari_sr.io.zarr import OmeZarrWriter, ZarrLayout, read_ome_zarr, write_ome_zarr
@@ -20,6 +20,7 @@ __all__ = [
     "Sample",
     "SpatialImage",
     "ZarrLayout",
+    "is_ome_zarr",
     "read_image",
     "read_layers",
     "read_ome_zarr",

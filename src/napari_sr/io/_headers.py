@@ -1,7 +1,7 @@
 """Headers of pictures: size, orientation and color profile, known before a pixel is decoded.
 
-Pillow parses them where it can. PNG is the exception: Pillow finds what stands behind the pixels only by decoding
-them, and refuses profiles of more than 1 MiB. It does not know Radiance HDR, OpenEXR and maps of color floats at all.
+Pillow parses them where it can. It does not know Radiance HDR, OpenEXR and color floats in PNM, and of PNG it finds
+what stands behind the pixels only by decoding them, and refuses profiles of more than 1 MiB.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ from struct import unpack_from
 from typing import TYPE_CHECKING, Any
 
 from napari_sr.io._formats import detect_format
-from napari_sr.io._orientation import ORIENTATION_TAG, UPRIGHT
+from napari_sr.io._orientation import UPRIGHT
+from napari_sr.io._photo import exif_orientation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["Header", "read_header"]
 
 LONGEST_PROFILE = 32 * 2**20
 """Bytes of a color profile. The longest ones, of printers, take a few MiB; a small file can announce far more."""
+
+PNG_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"
+"""What precedes XMP in a text chunk of PNG: its name, and that it is neither compressed nor translated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,18 @@ class Header:
     """How a camera was held, 1 to 8 as EXIF numbers it."""
     icc_profile: bytes | None = None
     """What the colors mean."""
+    exif: bytes | None = None
+    """What the camera noted."""
+    xmp: bytes | None = None
+    """What editors noted."""
+    dots: tuple[float, float] | None = None
+    """Dots per inch along Y and X."""
+    color_model: str = ""
+    """``"CMYK"`` where the decoder converts such colors to RGB; else empty."""
     pixels_at: int = 0
     """Where the pixels of a JPEG begin; what comes before may contain a thumbnail."""
+    largest_value: int = 0
+    """Value of PNM that means white; 0 in other formats."""
 
     @property
     def nbytes(self) -> int:
@@ -83,14 +97,19 @@ def read_header(coded: bytes) -> Header | None:
 def _png(coded: bytes) -> Header:
     width, height, bits, color = unpack_from(">IIBB", coded, 16)
     samples = {0: 1, 2: 3}.get(color, 4)  # palettes, and gray with alpha, are decoded to RGBA
-    profile, orientation = None, UPRIGHT
+    found: dict[str, Any] = {}
     for kind, content in _png_chunks(coded):
         if kind == b"iCCP":
-            profile = _inflated(content.partition(b"\0")[2][1:])
+            found["icc_profile"] = _inflated(content.partition(b"\0")[2][1:])
         elif kind == b"eXIf":
-            orientation = _exif_orientation(content)
-    itemsize = 2 if bits == 16 else 1
-    return Header("PNG", height, width, samples, itemsize, orientation, profile)
+            found |= {"exif": content, "orientation": exif_orientation(content)}
+        elif kind == b"iTXt" and content.startswith(PNG_XMP):
+            found["xmp"] = content.removeprefix(PNG_XMP)
+        elif kind == b"pHYs" and len(content) == 9:
+            x, y, unit = unpack_from(">IIB", content)
+            if unit == 1 and x and y:  # dots per meter
+                found["dots"] = (y * 0.0254, x * 0.0254)
+    return Header("PNG", height, width, samples, 2 if bits == 16 else 1, **found)
 
 
 def _png_chunks(coded: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -120,59 +139,67 @@ def _pillow(name: str, itemsize: int) -> Callable[[bytes], Header]:
         stream = io.BytesIO(coded)
         image = _pillow_plugin(name)(stream)
         width, height = image.size
+        exif = image.info.get("exif")
         return Header(
             name,
             height,
             width,
             1 if image.mode in _GRAY_MODES else 4,
-            4 if image.mode == "F" else itemsize,
-            _exif_orientation(image.info.get("exif", b"")),
-            image.info.get("icc_profile"),
-            stream.tell(),
+            itemsize,
+            orientation=exif_orientation(exif or b""),
+            icc_profile=image.info.get("icc_profile"),
+            exif=exif,
+            xmp=image.info.get("xmp"),
+            dots=_dots(image.info),
+            color_model=image.mode if image.mode == "CMYK" else "",
+            pixels_at=stream.tell(),
         )
 
     return parse
 
 
+def _dots(info: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Dots per inch along Y and X, unless Pillow made them up, as it does for EXIF without any."""
+    if "dpi" not in info or (info.get("jfif_unit") not in (1, 2) and info["dpi"] == (72, 72)):
+        return None
+    x, y = map(float, info["dpi"])
+    return (y, x) if x > 0 and y > 0 else None
+
+
+def _jpeg(coded: bytes) -> Header:
+    try:
+        return _pillow("JPEG", 1)(coded)
+    except SyntaxError:  # Pillow knows 8 bits only
+        from tifffile.tifffile import jpeg_shape
+
+        _, height, width, samples = jpeg_shape(coded)
+        return Header("JPEG", height, width, samples, 2, pixels_at=coded.index(b"\xff\xda"))
+
+
 def _pillow_plugin(name: str) -> Any:
     # Not PIL.Image.open: it refuses images of more than 179 megapixels, which slide scanners exceed. How much may be
     # read depends on free memory here. The plugins are documented as classes that take a file.
-    from PIL import (
-        BmpImagePlugin,
-        Jpeg2KImagePlugin,
-        JpegImagePlugin,
-        PpmImagePlugin,
-        WebPImagePlugin,
-    )
+    from PIL import BmpImagePlugin, Jpeg2KImagePlugin, JpegImagePlugin, WebPImagePlugin
 
     return {
         "JPEG": JpegImagePlugin.JpegImageFile,
         "JPEG 2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
         "WebP": WebPImagePlugin.WebPImageFile,
         "BMP": BmpImagePlugin.BmpImageFile,
-        "PNM": PpmImagePlugin.PpmImageFile,
     }[name]
 
 
-def _exif_orientation(exif: bytes) -> int:
-    """Orientation from an EXIF block; upright where it gives none, or is damaged."""
-    from PIL import Image
-
-    block = Image.Exif()
-    try:
-        block.load(exif)
-        orientation = block.get(ORIENTATION_TAG, UPRIGHT)
-    except Exception:  # as above
-        return UPRIGHT
-    return orientation if orientation in range(1, 9) else UPRIGHT
-
-
 def _pnm(coded: bytes) -> Header:
-    if floats := re.match(
-        rb"PF\s+(\d+)\s+(\d+)\s", coded[:4096]
-    ):  # in color; Pillow knows gray ones
-        return Header("PNM", int(floats[2]), int(floats[1]), 3, 4)
-    return _pillow("PNM", 2)(coded)
+    text = re.sub(rb"#[^\n]*", b"", coded[:4096])
+    kind, width, height, largest = text.split(maxsplit=4)[:4]
+    samples = 3 if kind in (b"P3", b"P6", b"PF") else 1
+    if kind in (b"PF", b"Pf"):
+        return Header("PNM", int(height), int(width), samples, 4)
+    top = 1 if kind in (b"P1", b"P4") else int(largest)
+    if not 0 < top < 65536:
+        raise ValueError("no largest value")
+    itemsize = 2 if top > 255 else 1
+    return Header("PNM", int(height), int(width), samples, itemsize, largest_value=top)
 
 
 def _radiance(coded: bytes) -> Header:
@@ -189,12 +216,12 @@ def _openexr(coded: bytes) -> Header:
     return Header("OpenEXR", y1 - y0 + 1, x1 - x0 + 1, 4, 4)
 
 
-_GRAY_MODES = ("1", "L", "I", "I;16", "I;16B", "F")
+_GRAY_MODES = ("1", "L", "I", "I;16")
 """Pillow's modes of one value per pixel; palettes are decoded to RGB(A)."""
 
 _PARSERS: dict[str, Callable[[bytes], Header]] = {
     "PNG": _png,
-    "JPEG": _pillow("JPEG", 1),
+    "JPEG": _jpeg,
     "JPEG 2000": _pillow("JPEG 2000", 2),  # Pillow does not tell 8 bits from 16 in color
     "WebP": _pillow("WebP", 1),
     "BMP": _pillow("BMP", 1),

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_sr.imaging import PIXEL, Channel, SpatialImage, axes_from_labels, default_axes
+from napari_sr.imaging import (
+    PIXEL,
+    Channel,
+    SpatialImage,
+    axes_from_labels,
+    default_axes,
+    read_input,
+)
 from napari_sr.io._units import unit_name
 
 if TYPE_CHECKING:
@@ -63,16 +70,19 @@ def from_layer_data(data: Any, attributes: Mapping[str, Any]) -> SpatialImage:
     Returns
     -------
     SpatialImage
-        With scale, units and position; rotation, shear and a general affine make its ``linear`` part.
-    """
-    finest = data[0] if attributes.get("multiscale") else data
-    if not hasattr(finest, "transpose"):  # a Zarr array: lazy, but it cannot be transposed
-        import dask.array as da
+        With scale, units and position; rotation, shear and a general affine make its ``linear`` part. The dimensions
+        of an xarray name the axes that the layer does not.
 
-        finest = da.from_array(finest)
+    Raises
+    ------
+    InputError
+        If the layer's data are of a kind that cannot be converted to an array.
+    """
+    given = read_input(data[0] if attributes.get("multiscale") else data)
+    finest = given.array
     rgb = bool(attributes.get("rgb"))
     ndim = finest.ndim - rgb
-    axes = _axes(tuple(attributes.get("axis_labels") or ()), ndim, rgb)
+    axes = _axes(tuple(attributes.get("axis_labels") or ()), given.axes, ndim, rgb)
     units = [unit_name(str(unit)) for unit in attributes.get("units") or ()]
     translation, linear = _placement(attributes, ndim)
     if linear is not None and rgb:
@@ -119,12 +129,14 @@ def _limits(channel: Channel) -> tuple[float, float] | None:
     return window if window and window[0] < window[1] else None
 
 
-def _axes(labels: Sequence[str], ndim: int, rgb: bool) -> str:
+def _axes(labels: Sequence[str], known: str | None, ndim: int, rgb: bool) -> str:
     """Axis letters from a layer's labels, or by position where napari numbered the axes (``-3``, ``-2``, ``-1``)."""
-    numbered = all(label.lstrip("-").isdigit() for label in labels)
-    if len(labels) != ndim or numbered:
-        return default_axes((1,) * ndim) + "S" * rgb
-    return axes_from_labels(labels, rgb=rgb)
+    numbered = all(str(label).lstrip("-").isdigit() for label in labels)
+    if len(labels) == ndim and not numbered:
+        return axes_from_labels(labels, rgb=rgb)
+    if known is not None and len(known) == ndim + rgb and known.endswith("S") == rgb:
+        return known
+    return default_axes((1,) * ndim) + "S" * rgb
 
 
 def _placement(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sr.io._layer_data import from_layer_data, to_layer_data
-from napari_sr.io._read import READABLE_SUFFIXES, read_image
+from napari_sr.io._read import READABLE_SUFFIXES, is_ome_zarr, read_image
+from napari_sr.io._remarks import REMARKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,11 +35,12 @@ def get_reader(
     Returns
     -------
     callable or None
-        `read_layers`, or None for what has none of `READABLE_SUFFIXES`.
+        `read_layers`, or None for what has none of `READABLE_SUFFIXES` and is not a group within an OME-Zarr.
     """
     if not isinstance(path, str) or "://" in path:
         return None
-    return read_layers if path.lower().rstrip("/\\").endswith(READABLE_SUFFIXES) else None
+    readable = path.lower().rstrip("/\\").endswith(READABLE_SUFFIXES) or is_ome_zarr(path)
+    return read_layers if readable else None
 
 
 def read_layers(path: str | Sequence[str]) -> list[LayerData]:
@@ -52,7 +54,7 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
     Returns
     -------
     list of tuple
-        One; for an OME-TIFF one for each of its images.
+        For each image of the file one. napari shows what should be known about the reading as a notification.
 
     Raises
     ------
@@ -60,13 +62,21 @@ def read_layers(path: str | Sequence[str]) -> list[LayerData]:
         As `read_image`.
     """
     file = Path(str(path))
-    image = read_image(file)
-    found = [to_layer_data(image)]
-    if image.metadata.get("format") == "OME-TIFF":
-        for series in range(1, image.metadata["series"]):
-            further = read_image(file, series=series)
-            found.append(to_layer_data(replace(further, name=f"{further.name} [{series}]")))
-    return found
+    images = [read_image(file)]
+    for series in range(1, images[0].metadata.get("series", 1)):
+        further = read_image(file, series=series)
+        images.append(replace(further, name=f"{further.name} [{series}]"))
+    for remark in dict.fromkeys(
+        each for image in images for each in image.metadata.get(REMARKS, ())
+    ):
+        _show(remark)
+    return [to_layer_data(image) for image in images]
+
+
+def _show(remark: str) -> None:
+    from napari.utils.notifications import show_info
+
+    show_info(remark)
 
 
 def get_sample_reader(

@@ -18,14 +18,24 @@ import numpy as np
 from napari_sr._files import write_bytes
 from napari_sr._text import error_line
 from napari_sr.errors import FileReadError, FileWriteError
-from napari_sr.imaging import SpatialImage
+from napari_sr.imaging import PIXEL, SpatialImage
 from napari_sr.io._formats import RASTER_SUFFIXES, detect_format
-from napari_sr.io._headers import Header, read_header
+from napari_sr.io._headers import PNG_XMP, Header, read_header
 from napari_sr.io._limits import check_fits
-from napari_sr.io._orientation import upright
+from napari_sr.io._orientation import swaps_axes, upright
+from napari_sr.io._photo import (
+    EXIF,
+    EXIF_PREFIX,
+    ICC_PROFILE,
+    XMP,
+    density_metadata,
+    fitting_profile,
+    picture_options,
+)
+from napari_sr.io._remarks import REMARKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import ModuleType
 
@@ -35,6 +45,10 @@ __all__ = ["read_raster", "write_raster"]
 
 JPEG_QUALITY = 95
 """Of JPEG unless another is asked for; above it files grow much faster than errors shrink."""
+
+DENSITIES = {"JPEG": (10, 65535), "PNG": (10, 5e7)}
+"""Dots per inch that a format can store, as whole numbers of 16 bits per inch and of 31 bits per meter, with an error
+below 5 %."""
 
 LARGEST = {"PNG": 2**31 - 1, "JPEG": 65535, "WebP": 16383}
 """Most pixels along one side, as each format stores lengths."""
@@ -54,7 +68,8 @@ def read_raster(path: Path, max_bytes: int | None = None) -> SpatialImage:
     -------
     SpatialImage
         Axes YX or YXS, uint8, uint16 or float32 as stored. Gray stays gray; colors are RGB or RGBA. The picture is
-        turned upright. An ICC profile is kept in ``metadata["icc_profile"]``.
+        turned upright. ``metadata`` has ``"icc_profile"``, ``"exif"`` and ``"xmp"`` (bytes), and ``"print_size"``
+        (height and width in inches) for densities of printers; densities of instruments give the pixel size.
 
     Raises
     ------
@@ -67,23 +82,40 @@ def read_raster(path: Path, max_bytes: int | None = None) -> SpatialImage:
     # Decoders fill the missing part of a truncated JPEG with gray.
     if header.format == "JPEG" and coded.find(_END_OF_JPEG, header.pixels_at) < 0:
         raise FileReadError(f"{path.name}: truncated JPEG; copy or export it again")
-    image = upright(_gray_or_rgb(_decode(path, header, coded)), header.orientation)
-    profile = {"icc_profile": header.icc_profile} if header.icc_profile else {}
+    image = _gray_or_rgb(_decode(path, header, coded))
+    remarks: list[str] = []
+    if header.largest_value not in (0, 1, 255, 65535):
+        image = _whole_range(image, header.largest_value, text=coded[1:2] in b"23")
+        remarks.append(
+            f"{path.name}: its values of 0 to {header.largest_value} are read as 0 to {np.iinfo(image.dtype).max}"
+        )
+    image = upright(image, header.orientation)
+    profile = fitting_profile(header.icc_profile, gray=image.ndim == 2)
+    if header.icc_profile and (profile is None or header.color_model):
+        remarks.append(f"{path.name}: its color profile is for other colors and is left out")
+        profile = None
+    dots = header.dots
+    if dots is not None and swaps_axes(header.orientation):
+        dots = dots[::-1]
+    shape = image.shape[0], image.shape[1]
+    size, further = density_metadata(shape, dots)
+    further |= {ICC_PROFILE: profile, EXIF: header.exif, XMP: header.xmp, REMARKS: tuple(remarks)}
+    rgb = image.ndim == 3
     return SpatialImage(
         image,
-        "YX" if image.ndim == 2 else "YXS",
+        "YXS" if rgb else "YX",
+        scale=() if size is None else (*size, 1.0)[: image.ndim],
+        units=() if size is None else ("micrometer", "micrometer", PIXEL)[: image.ndim],
         name=path.stem,
-        metadata={"format": header.format, **profile},
+        metadata={
+            "format": header.format,
+            **{key: value for key, value in further.items() if value},
+        },
     )
 
 
 def write_raster(
-    path: Path,
-    format: str,
-    image: NDArray[Any],
-    *,
-    quality: int | None = None,
-    icc_profile: bytes | None = None,
+    path: Path, format: str, image: SpatialImage, *, quality: int | None = None
 ) -> None:
     """Write a picture.
 
@@ -93,23 +125,26 @@ def write_raster(
         The target, replaced atomically.
     format : {"PNG", "JPEG", "WebP"}
         How to encode it.
-    image : array, shape (Y, X), (Y, X, 3) or (Y, X, 4)
-        Gray, RGB or RGBA; uint8, bool (as 0 and 255), or for PNG uint16.
+    image : SpatialImage
+        Axes YX or YXS. Gray, RGB or RGBA; uint8, bool (as 0 and 255), or for PNG uint16. Its color profile, EXIF, XMP
+        and density are kept.
     quality : int, optional
         1 to 100, for JPEG (by default 95) and WebP (by default lossless).
-    icc_profile : bytes, optional
-        What the colors mean.
 
     Raises
     ------
     FileWriteError
         If the format cannot hold the image (the message names one that can), or the target cannot be written.
     """
-    image = _fitting(path, format, image)
-    if image.dtype == np.uint16:
-        coded = _encode_deep_png(image, icc_profile)
+    pixels = _fitting(path, format, np.asarray(image.data))
+    options = picture_options(image, gray=pixels.ndim == 2)
+    low, high = DENSITIES.get(format, (0, 0))
+    if not all(low <= dots <= high for dots in options.get("dpi", ())):
+        del options["dpi"]
+    if pixels.dtype == np.uint16:
+        coded = _encode_deep_png(pixels, options)
     else:
-        coded = _encode(format, image, quality, icc_profile)
+        coded = _encode(format, pixels, quality, options)
     write_bytes(path, coded)
 
 
@@ -162,6 +197,27 @@ def _gray_or_rgb(image: NDArray[Any]) -> NDArray[Any]:
     if image.ndim == 3 and image.shape[2] == 2:
         return image[..., [0, 0, 0, 1]]
     return image
+
+
+def _whole_range(image: NDArray[Any], largest: int, *, text: bool) -> NDArray[Any]:
+    """Values of PNM, which are fractions of the largest one, over the whole range of their type."""
+    if text and largest < 256:
+        return image  # OpenCV has done so
+    whole = np.iinfo(image.dtype).max
+    scaled = np.rint(np.minimum(image, largest) * (whole / largest))
+    return np.asarray(scaled.astype(image.dtype))
+
+
+def _decode_jpeg(coded: bytes) -> NDArray[Any]:
+    try:
+        return _decode_opencv(coded)
+    except ValueError:  # OpenCV knows 8 bits and no lossless JPEG
+        return _decode_imagecodecs("jpeg_decode")(coded)
+
+
+def _decode_pnm(coded: bytes) -> NDArray[Any]:
+    # OpenCV wants something to follow the last number of a text.
+    return _decode_opencv(coded + b"\n" if coded[1:2] in b"123" else coded)
 
 
 def _decode_imagecodecs(name: str) -> Callable[[bytes], NDArray[Any]]:
@@ -218,6 +274,8 @@ def _quiet(cv2: ModuleType) -> Iterator[None]:
 
 _DECODERS: dict[str, Callable[[bytes], NDArray[Any]]] = {
     "PNG": _decode_imagecodecs("png_decode"),
+    "JPEG": _decode_jpeg,
+    "PNM": _decode_pnm,
     "JPEG 2000": _decode_imagecodecs("jpeg2k_decode"),
     "WebP": _decode_imagecodecs("webp_decode"),
     "OpenEXR": _decode_exr,
@@ -251,12 +309,15 @@ def _fitting(path: Path, format: str, image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _encode(
-    format: str, image: NDArray[Any], quality: int | None, icc_profile: bytes | None
+    format: str, image: NDArray[Any], quality: int | None, options: dict[str, Any]
 ) -> bytes:
-    from PIL import Image
+    """A picture of 8 bits in one of the formats."""
+    from PIL import Image, PngImagePlugin
 
-    options: dict[str, Any] = {"icc_profile": icc_profile}
-    if format == "JPEG":
+    if format == "PNG" and "xmp" in options:
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", options.pop("xmp"))
+    elif format == "JPEG":
         # Colors at full resolution: at half of it, which is usual, some of what upscaling has gained would be lost.
         options |= {"quality": quality or JPEG_QUALITY, "subsampling": "4:4:4"}
     elif format == "WebP":
@@ -267,17 +328,23 @@ def _encode(
     return stream.getvalue()
 
 
-def _encode_deep_png(image: NDArray[Any], icc_profile: bytes | None) -> bytes:
+def _encode_deep_png(image: NDArray[Any], options: Mapping[str, Any]) -> bytes:
     """PNG of 16 bits per value."""
     import imagecodecs
     from PIL.PngImagePlugin import putchunk
 
     coded = bytes(imagecodecs.png_encode(image))
-    head, rest = coded[:_PNG_HEAD], coded[_PNG_HEAD:]
     further = io.BytesIO()
-    if icc_profile is not None:
-        putchunk(further, b"iCCP", b"icc\0\0" + zlib.compress(icc_profile))
-    return head + further.getvalue() + rest
+    if profile := options.get(ICC_PROFILE):
+        putchunk(further, b"iCCP", b"icc\0\0" + zlib.compress(profile))
+    if dots := options.get("dpi"):
+        per_meter = b"".join(round(each / 0.0254).to_bytes(4, "big") for each in dots)
+        putchunk(further, b"pHYs", per_meter + b"\1")
+    if exif := options.get(EXIF):
+        putchunk(further, b"eXIf", exif.removeprefix(EXIF_PREFIX))
+    if xmp := options.get(XMP):
+        putchunk(further, b"iTXt", PNG_XMP + xmp)
+    return coded[:_PNG_HEAD] + further.getvalue() + coded[_PNG_HEAD:]
 
 
 _PNG_HEAD = 33

@@ -11,7 +11,7 @@ from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_SUFFIXES, detect_format
 if TYPE_CHECKING:
     from napari_sr.imaging import SpatialImage
 
-__all__ = ["READABLE_SUFFIXES", "read_image"]
+__all__ = ["READABLE_SUFFIXES", "is_ome_zarr", "read_image"]
 
 READABLE_SUFFIXES = (*RASTER_SUFFIXES, *TIFF_SUFFIXES, ".zarr")
 """Suffixes of files (and, for ``.zarr``, folders) that `read_image` is meant for."""
@@ -32,7 +32,7 @@ def read_image(
         PNG, JPEG, JPEG 2000, WebP, BMP, PNM, Radiance HDR, OpenEXR (where OpenCV has it), TIFF and its dialects
         (OME-TIFF, ImageJ, LSM and others that tifffile knows), or OME-Zarr.
     series : int
-        Which image, where a TIFF holds several.
+        Which image, where a TIFF or a bioformats2raw conversion holds several; ``metadata["series"]`` is their number.
     lazy : bool, optional
         Whether a TIFF is read by blocks, when they are needed; by default above 512 MiB. OME-Zarr always is.
     max_bytes : int, optional
@@ -42,6 +42,7 @@ def read_image(
     -------
     SpatialImage
         Pixels as stored (dtype kept, colors as RGB(A)), axes, pixel size, position, units and channels.
+        ``metadata["remarks"]`` has sentences about what was taken otherwise than it is stored.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def read_image(
     if path.is_dir():
         from napari_sr.io.zarr import read_ome_zarr
 
-        return read_ome_zarr(path)
+        return read_ome_zarr(path, series)
     if _is_tiff(path):
         from napari_sr.io.tiff import read_tiff
 
@@ -61,6 +62,24 @@ def read_image(
     from napari_sr.io._raster import read_raster
 
     return read_raster(path, max_bytes)
+
+
+def is_ome_zarr(path: str | Path) -> bool:
+    """Whether a path is an OME-Zarr, or a group within one, such as an image of a plate.
+
+    Parameters
+    ----------
+    path : str or Path
+        Any.
+
+    Returns
+    -------
+    bool
+        By names and the presence of Zarr's own files; nothing is read.
+    """
+    path = Path(path)
+    inside = any(part.lower().endswith(".zarr") for part in path.parts)
+    return inside and any((path / name).is_file() for name in ("zarr.json", ".zgroup"))
 
 
 def _is_tiff(path: Path) -> bool:

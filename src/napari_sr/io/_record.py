@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["RECORD", "Record", "evaluate", "from_text", "record_of", "to_text"]
+__all__ = ["RECORD", "Record", "evaluate", "facts_of", "from_text", "record_of", "to_text"]
 
 RECORD = "napari_sr"
 """Key of the record in the metadata of images and layers."""
@@ -52,20 +52,43 @@ def record_of(metadata: Mapping[str, Any]) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def to_text(record: Mapping[str, Any]) -> str:
+def to_text(record: Mapping[str, Any], further: Mapping[str, Any] | None = None) -> str:
     """Text of a record for the description of a file.
 
     Parameters
     ----------
     record : mapping
         As `record_of` gives it.
+    further : mapping, optional
+        What else is to be stored, as JSON can hold it.
 
     Returns
     -------
     str
-        JSON in plain ASCII.
+        JSON on one line of plain ASCII; empty if there is nothing to store.
     """
-    return json.dumps({RECORD: record})
+    facts = {**({RECORD: record} if record else {}), **(further or {})}
+    return json.dumps(facts) if facts else ""
+
+
+def facts_of(text: Any) -> dict[str, Any]:
+    """What `to_text` stored in the description of a file.
+
+    Parameters
+    ----------
+    text : str or None
+        The description, whatever wrote it. Other programs' text may follow after the first line.
+
+    Returns
+    -------
+    dict
+        Empty if its first line is not a JSON object.
+    """
+    try:
+        found = json.loads(str(text).partition("\n")[0])
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def from_text(text: Any) -> dict[str, Any]:
@@ -81,8 +104,4 @@ def from_text(text: Any) -> dict[str, Any]:
     dict
         Empty unless `to_text` made the text.
     """
-    try:
-        found = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        return {}
-    return record_of(found) if isinstance(found, dict) else {}
+    return record_of(facts_of(text))

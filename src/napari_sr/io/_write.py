@@ -56,7 +56,8 @@ def write_image(
     channels : sequence of Channel, optional
         Names, colors and display ranges; kept in TIFF and OME-Zarr.
     metadata : dict, optional
-        ``"icc_profile"`` (bytes) is kept in PNG, JPEG, WebP and TIFF.
+        ``"icc_profile"``, ``"exif"`` and ``"xmp"`` (bytes, as `read_image` gives them) are kept in PNG, JPEG, WebP and,
+        EXIF aside, in TIFF, where they fit the image.
     record : mapping or callable, optional
         How the image was made, as JSON can hold it; kept in TIFF and OME-Zarr. A function is called once, without
         arguments, when all pixels have been computed. By default the image's ``metadata["napari_sr"]``.
@@ -99,9 +100,7 @@ def _write(path: Path, image: SpatialImage, record: Record, quality: int | None)
     if suffix in WRITABLE_RASTERS:
         from napari_sr.io._raster import write_raster
 
-        coding = WRITABLE_RASTERS[suffix]
-        profile = image.metadata.get("icc_profile")
-        write_raster(path, coding, _picture(path, image), quality=quality, icc_profile=profile)
+        write_raster(path, WRITABLE_RASTERS[suffix], _picture(path, image), quality=quality)
     elif suffix in TIFF_SUFFIXES:
         from napari_sr.io.tiff import write_tiff
 
@@ -115,8 +114,8 @@ def _write(path: Path, image: SpatialImage, record: Record, quality: int | None)
         raise FileWriteError(f"{path.name}: cannot write {suffix or 'no suffix'}; use {known}")
 
 
-def _picture(path: Path, image: SpatialImage) -> Any:
-    """The single plane of an image, as (Y, X) or (Y, X, samples)."""
+def _picture(path: Path, image: SpatialImage) -> SpatialImage:
+    """The single plane of an image, with axes YX or YXS."""
     kept = "YXS" if image.rgb else "YX"
     sizes = dict(zip(image.axes, image.shape, strict=True))
     long = [axis for axis in image.axes if axis not in kept and sizes[axis] > 1]
@@ -128,4 +127,10 @@ def _picture(path: Path, image: SpatialImage) -> Any:
     order = [image.axes.index(axis) for axis in kept]
     rest = [i for i in range(len(image.axes)) if i not in order]
     data = np.asarray(image.data).transpose(rest + order)
-    return data.reshape([sizes[axis] for axis in kept])
+    return SpatialImage(
+        data.reshape([sizes[axis] for axis in kept]),
+        kept,
+        scale=tuple(image.scale[i] for i in order),
+        units=tuple(image.units[i] for i in order),
+        metadata=image.metadata,
+    )

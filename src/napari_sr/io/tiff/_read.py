@@ -9,13 +9,21 @@ import numpy as np
 
 from napari_sr._text import error_line
 from napari_sr.errors import FileReadError
-from napari_sr.imaging import SpatialImage, distinct_axes
+from napari_sr.imaging import SpatialImage, default_axes, distinct_axes
 from napari_sr.io._limits import LAZY_ABOVE, check_fits
-from napari_sr.io._orientation import ORIENTATION_TAG, UPRIGHT, upright
+from napari_sr.io._orientation import ORIENTATION_TAG, UPRIGHT, swaps_axes, upright
+from napari_sr.io._photo import EXIF, ICC_PROFILE, XMP, fitting_profile
+from napari_sr.io._print_size import PRINT_SIZE
 from napari_sr.io._record import RECORD
+from napari_sr.io._remarks import REMARKS
+from napari_sr.io.tiff._color import check_color_model, color_samples, to_shown_colors
+from napari_sr.io.tiff._facts import CREATOR, AxisScale, Facts
+from napari_sr.io.tiff._imagej import read_imagej
 from napari_sr.io.tiff._lazy import TiffBlocks, lazy_array
-from napari_sr.io.tiff._read_metadata import AxisScale, read_facts
-from napari_sr.io.tiff._validate import check_imagej, check_pages, check_pixels
+from napari_sr.io.tiff._ome import read_ome
+from napari_sr.io.tiff._photo_tags import XMP_TAG, camera_exif
+from napari_sr.io.tiff._plain import read_plain
+from napari_sr.io.tiff._validate import check_imagej, check_pages, check_pixels, planes_present
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,11 +31,6 @@ if TYPE_CHECKING:
     from napari_sr.imaging import Array
 
 __all__ = ["read_tiff"]
-
-MINISWHITE, RGB, PALETTE, YCBCR = 0, 2, 3, 6
-"""TIFF's numbers of color models (PhotometricInterpretation)."""
-COLOR_SPACES = {5: "CMYK", 8: "CIE Lab", 9: "ICC Lab", 10: "ITU Lab"}
-"""Color models whose values would be shown in wrong colors, and are refused."""
 
 
 def read_tiff(
@@ -49,8 +52,9 @@ def read_tiff(
     Returns
     -------
     SpatialImage
-        Axes as the file names them, color samples last. Samples that are no colors are channels.
-        ``metadata["series"]`` is the number of images in the file.
+        Axes as the file names them, color samples last, turned upright. Samples that are no colors are channels; stack
+        axes without a name become Z, or T and Z. ``metadata["series"]`` is the number of images in the file, and
+        ``metadata["remarks"]`` says what was taken otherwise than it is stored.
 
     Raises
     ------
@@ -76,27 +80,56 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
         raise FileReadError(f"{path.name} holds {len(tif.series)} images, there is no {index}")
     series = tif.series[index]
     page = series.keyframe
-    if page.photometric in COLOR_SPACES:
-        raise FileReadError(f"{path.name}: {COLOR_SPACES[page.photometric]} colors; save as RGB")
+    check_color_model(path, page)
     if tif.is_imagej:
         check_imagej(path, tif)
     check_pixels(path, series)
-    lazy = series.nbytes > LAZY_ABOVE if lazy is None else lazy
-    levels = _levels(path, series, index, lazy, limit)
-    levels = [_as_shown(level, page, bool(tif.is_imagej or tif.is_ome)) for level in levels]
-    axes = _axes(series, levels[0].ndim, page)
-    if "S" in axes:
-        levels = [np.moveaxis(level, axes.index("S"), -1) for level in levels]
-        axes = axes.replace("S", "") + "S"
-    facts = read_facts(tif, index, levels[0].shape[axes.index("C")] if "C" in axes else 1)
-    scales = [facts.scales.get(axis, AxisScale(1.0)) for axis in axes]
-    further = {"icc_profile": page.iccprofile, RECORD: facts.record}
+    remarks: list[str] = []
+    levels = _levels(
+        path, series, index, series.nbytes > LAZY_ABOVE if lazy is None else lazy, limit
+    )
+    present = planes_present(path, series)
+    if present is not None:
+        remarks.append(
+            f"{path.name}: of {series.shape[0]} announced along {series.axes[0]} {present} are there"
+        )
+        levels = [level[:present] for level in levels]
+    turn = _orientation(page)
+    axes = _axes(series, page)
+    levels = [
+        _as_shown(level, axes, page, turn, scientific=bool(tif.is_imagej or tif.is_ome))
+        for level in levels
+    ]
+    axes = axes.replace("S", "") + "S" * (levels[0].ndim > len(axes.replace("S", "")))
+    named = axes if tif.is_imagej or tif.is_ome or _is_ours(tif, index) else _named(axes)
+    if named != axes:
+        remarks.append(
+            f"{path.name}: its stack axes have no names; taken for {named} unless others are given"
+        )
+    facts = _facts(tif, index, levels[0].shape[named.index("C")] if "C" in named else 1)
+    scales = dict(facts.scales)
+    further = dict(facts.further)
+    if swaps_axes(turn):
+        scales = {{"X": "Y", "Y": "X"}.get(axis, axis): scale for axis, scale in scales.items()}
+        if PRINT_SIZE in further:
+            further[PRINT_SIZE] = further[PRINT_SIZE][::-1]
+    known = [scales.get(axis, AxisScale(1.0)) for axis in named]
+    profile = fitting_profile(page.iccprofile, gray="S" not in named)
+    if page.iccprofile and profile is None:
+        remarks.append(f"{path.name}: its color profile is for other colors and is left out")
+    further |= {
+        ICC_PROFILE: profile,
+        XMP: page.tags.valueof(XMP_TAG),
+        EXIF: None if tif.is_imagej or tif.is_ome else camera_exif(page),
+        RECORD: facts.record,
+        REMARKS: tuple(remarks),
+    }
     return SpatialImage(
         levels[0],
-        axes,
-        scale=tuple(each.scale for each in scales),
-        translation=tuple(each.origin for each in scales),
-        units=tuple(each.unit for each in scales),
+        named,
+        scale=tuple(each.scale for each in known),
+        translation=tuple(each.origin for each in known),
+        units=tuple(each.unit for each in known),
         channels=facts.channels,
         levels=tuple(levels[1:]),
         name=path.name.partition(".ome.")[0] if ".ome." in path.name else path.stem,
@@ -117,46 +150,59 @@ def _levels(path: Path, series: Any, index: int, lazy: bool, limit: int | None) 
     return [lazy_array(level) for level in blocks]
 
 
-def _as_shown(data: Array, page: Any, scientific: bool) -> Array:
-    """Pixels as viewers show them; the values of scientific files are left as they were measured."""
-    if not scientific and page.photometric == PALETTE and page.colormap is not None:
-        return _through_palette(data, page.colormap)
-    if not scientific and page.photometric == MINISWHITE:
-        return _inverted(data)
+def _orientation(page: Any) -> int:
     turn = int(page.tags.valueof(ORIENTATION_TAG, UPRIGHT) or UPRIGHT)
-    planar = data.ndim > 2 and page.photometric in (RGB, YCBCR) and data.shape[-1] not in (3, 4)
-    simple = isinstance(data, np.ndarray) and data.ndim in (2, 3) and not planar
-    if 1 < turn <= 8 and simple and (data.ndim == 2 or page.samplesperpixel > 1):
-        return upright(data, turn)
-    return data
+    return turn if turn in range(1, 9) else UPRIGHT
 
 
-def _inverted(data: Array) -> Array:
-    if data.dtype == bool:
-        return ~data
-    return np.iinfo(data.dtype).max - data if data.dtype.kind == "u" else data
+def _as_shown(data: Array, axes: str, page: Any, turn: int, *, scientific: bool) -> Array:
+    """Pixels in the colors and the orientation in which viewers show them, color samples last."""
+    if "S" in axes:
+        data = np.moveaxis(data, axes.index("S"), -1)
+        axes = axes.replace("S", "") + "S"
+    data = to_shown_colors(data, page, scientific=scientific)
+    return upright(data, turn, axes.index("Y"), axes.index("X")) if turn != UPRIGHT else data
 
 
-def _through_palette(data: Array, colormap: Any) -> Array:
-    lut = np.asarray(colormap).T  # 16-bit colors, shape (n, 3)
-    if not (lut % 257).any() or not (lut % 256).any():
-        lut = (lut >> 8).astype(np.uint8)
-    if isinstance(data, np.ndarray):
-        return lut[data]
-    return data.map_blocks(lambda block: lut[block], new_axis=data.ndim, chunks=(*data.chunks, 3))
-
-
-def _axes(series: Any, ndim: int, page: Any) -> str:
-    """Distinct letters for the dimensions, S only where the samples are colors."""
+def _axes(series: Any, page: Any) -> str:
+    """Distinct letters for the dimensions as stored, S only where the samples are colors."""
     axes = str(series.axes)
-    if ndim == len(axes) + 1:
-        axes += "S"  # colors of a palette
-    elif "S" in axes:
-        samples = series.shape[axes.index("S")]
-        if samples not in (3, 4) or page.photometric not in (RGB, YCBCR):
-            axes = axes.replace("S", "C" if "C" not in axes else "Q")
-    if ndim < 2:
+    if "S" in axes and not color_samples(page, series.shape[axes.index("S")]):
+        axes = axes.replace("S", "C" if "C" not in axes else "Q")
+    if len(axes) < 2:
         raise ValueError(f"axes {axes!r}, not an image")
     if "Y" not in axes or "X" not in axes:
         axes = axes[:-2] + "YX"
     return distinct_axes(axes[::-1])[::-1]  # of two equal letters the last one is right
+
+
+def _named(axes: str) -> str:
+    """Letters with a meaning for stack axes that have none: those that napari would assume."""
+    stacks = axes.replace("S", "")
+    if set(stacks[:-2]) <= set("TZC") or not stacks.endswith("YX") or len(stacks) > len(_ANY):
+        return axes
+    if any(letter in "TZC" for letter in stacks):
+        return axes  # which of several axes a name is missing for cannot be told
+    return default_axes((1,) * len(stacks)) + "S" * ("S" in axes)
+
+
+_ANY = "TCZYX"
+"""Most axes that have default names."""
+
+
+def _is_ours(tif: Any, index: int) -> bool:
+    described = tif.shaped_metadata or ()
+    return index < len(described) and CREATOR in described[index]
+
+
+def _facts(tif: Any, index: int, channels: int) -> Facts:
+    """What the file says of an image, in whichever dialect."""
+    if tif.is_ome:
+        facts = read_ome(tif, index)
+    elif tif.is_imagej:
+        facts = read_imagej(tif, index, channels)
+    else:
+        facts = read_plain(tif, index)
+    if len(facts.channels) not in (0, channels):
+        return Facts(facts.dialect, facts.scales, (), facts.record, facts.further)
+    return facts

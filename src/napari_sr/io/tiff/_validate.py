@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["check_imagej", "check_pages", "check_pixels"]
+__all__ = ["check_imagej", "check_pages", "check_pixels", "planes_present"]
 
 
 def check_pages(path: Path) -> None:
@@ -96,6 +96,41 @@ def check_imagej(path: Path, tif: Any) -> None:
     contiguous = len(tif.pages) == 1 and page.compression == 1 and page.dataoffsets
     if contiguous and page.dataoffsets[0] + images * page.nbytes > tif.filehandle.size:
         raise _truncated(path)
+
+
+def planes_present(path: Path, series: Any) -> int | None:
+    """How many of the positions along the first axis have all their planes.
+
+    Parameters
+    ----------
+    path : Path
+        For the message.
+    series : tifffile.TiffPageSeries
+        tifffile fills planes that are announced and not there with zeros.
+
+    Returns
+    -------
+    int or None
+        Fewer than the series announces, where planes at its end are missing, as of an acquisition that was stopped;
+        None where none are.
+
+    Raises
+    ------
+    FileReadError
+        If others are missing, such as those of a whole file of a set.
+    """
+    there = [page is not None for page in series.pages]
+    if series.dataoffset is not None or all(there) or len(there) < 2:
+        return None
+    complete = there.index(False)
+    each = len(there) // series.shape[0]  # planes at each position along the first axis
+    present = complete // each if each else 0
+    if not present or any(there[complete:]):
+        missing = len(there) - sum(there)
+        raise FileReadError(
+            f"{path.name}: {missing} of {len(there)} planes are missing; other files of the set may be elsewhere"
+        )
+    return present
 
 
 def _first_page(file: BinaryIO) -> tuple[int, str, bool]:

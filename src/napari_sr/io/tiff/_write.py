@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
+from typing import TYPE_CHECKING, Any, Literal
+from xml.sax.saxutils import escape, unescape
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from napari_sr._dask import computed
 from napari_sr._files import atomic_path
 from napari_sr.errors import FileWriteError
 from napari_sr.io._placement import storable, unflipped
-from napari_sr.io._record import RECORD, evaluate, to_text
-from napari_sr.io.tiff._write_metadata import tiff_options
+from napari_sr.io._record import RECORD, evaluate, facts_of, to_text
+from napari_sr.io.tiff._imagej import imagej_options
+from napari_sr.io.tiff._ome import ome_options
+from napari_sr.io.tiff._photo_tags import photo_options
+from napari_sr.io.tiff._plain import plain_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,9 +28,10 @@ if TYPE_CHECKING:
 
     from napari_sr.imaging import Array, SpatialImage
     from napari_sr.io._record import Record
-    from napari_sr.io.tiff._write_metadata import Dialect
 
 __all__ = ["write_tiff"]
+
+Dialect = Literal["imagej", "ome", "plain"]
 
 ORDER = "TZCYXS"
 """Order of axes in ImageJ's hyperstacks; OME-TIFF allows it, too."""
@@ -75,7 +79,7 @@ def write_tiff(path: Path, image: SpatialImage, record: Record) -> None:
     whole = isinstance(data, np.ndarray) and nbytes <= CLASSIC_BYTES
     dialect = _dialect(path, axes, str(data.dtype), whole)
     late = callable(record) and not isinstance(data, np.ndarray)
-    options = tiff_options(dialect, image, axes, data.shape, PENDING if late else evaluate(record))
+    options = _options(dialect, image, axes, data.shape, PENDING if late else evaluate(record))
     with atomic_path(path) as beside:
         _write(beside, path.name, data, axes, dialect, options, bigtiff=nbytes > CLASSIC_BYTES)
         if late:
@@ -106,14 +110,37 @@ def _write(
         raise FileWriteError(f"{name}: {error}") from error
 
 
+def _options(
+    dialect: Dialect,
+    image: SpatialImage,
+    axes: str,
+    shape: tuple[int, ...],
+    record: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Arguments with which tifffile stores what is known of an image."""
+    describe = {"imagej": imagej_options, "ome": ome_options, "plain": plain_options}[dialect]
+    options = describe(image, axes, shape, record)
+    options |= photo_options(image, gray="S" not in axes)
+    if not axes.endswith("S"):
+        return options | {"photometric": "minisblack"}
+    options |= {"photometric": "rgb", "planarconfig": "contig"}
+    return options | ({"extrasamples": ["unassalpha"]} if shape[-1] == 4 else {})
+
+
 def _complete_record(path: Path, dialect: Dialect, record: Mapping[str, Any]) -> None:
     """Replace the `PENDING` record in the description of a file."""
     import tifffile
 
     described = str(tifffile.tiffcomment(path))
     if dialect == "ome":
-        element = f"<Description>{escape(to_text(record))}</Description>" if record else ""
-        described = re.sub(r"<Description>.*?</Description>", lambda _: element, described, count=1)
+
+        def completed(found: re.Match[str]) -> str:
+            facts = facts_of(unescape(found[1], {"&quot;": '"'}))
+            facts.pop(RECORD)
+            text = to_text(record, facts)
+            return f"<Description>{escape(text)}</Description>" if text else ""
+
+        described = re.sub(r"<Description>(.*?)</Description>", completed, described, count=1)
     else:
         described = json.dumps({**json.loads(described), RECORD: record})
     tifffile.tiffcomment(path, described.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,19 +20,21 @@ if TYPE_CHECKING:
 __all__ = ["read_ome_zarr"]
 
 
-def read_ome_zarr(path: str | Path) -> SpatialImage:
+def read_ome_zarr(path: str | Path, series: int = 0) -> SpatialImage:
     """Open an OME-Zarr image (NGFF 0.1 to 0.5, Zarr 2 or 3).
 
     Parameters
     ----------
     path : str or Path
-        Folder of an image, or of a bioformats2raw conversion, whose first image is taken.
+        Folder of an image, or of a bioformats2raw conversion, which may hold several.
+    series : int
+        Which image of a conversion.
 
     Returns
     -------
     SpatialImage
         ``data`` is the finest level and ``levels`` the coarser ones, all lazy (dask). Axes in the file's order; color
-        pictures that napari-sr wrote have their samples last again.
+        pictures that napari-sr wrote have their samples last again. ``metadata["series"]`` is the number of images.
 
     Raises
     ------
@@ -43,15 +46,33 @@ def read_ome_zarr(path: str | Path) -> SpatialImage:
     group = _open(path)
     attributes = _ngff_attributes(group)
     if "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
-        return read_ome_zarr(path / "0")
+        return _read_converted(path, _names_of_images(path, group), series)
+    if series:
+        raise FileReadError(f"{path} holds 1 image, there is no {series}")
     if not attributes.get("multiscales"):
-        raise FileReadError(_why_no_image(path, attributes))
+        raise FileReadError(_why_no_image(path, group, attributes))
     try:
         return _read(path, group, attributes)
     except FileReadError as error:
         raise FileReadError(f"{path}: {error}") from error
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as error:
         raise FileReadError(f"{path}: damaged OME-Zarr metadata ({error_line(error)})") from error
+
+
+def _names_of_images(path: Path, group: Any) -> list[str]:
+    """Groups of the images of a bioformats2raw conversion: listed, or else numbered from 0."""
+    try:
+        listed = _ngff_attributes(group["OME"]).get("series") if "OME" in group else None
+        return list(map(str, listed or sorted(filter(str.isdigit, group.group_keys()), key=int)))
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise FileReadError(f"{path}: damaged OME-Zarr metadata ({error_line(error)})") from error
+
+
+def _read_converted(path: Path, names: list[str], series: int) -> SpatialImage:
+    if series >= len(names):
+        raise FileReadError(f"{path} holds {len(names)} images, there is no {series}")
+    image = read_ome_zarr(path / names[series])
+    return replace(image, metadata={**image.metadata, "series": len(names)})
 
 
 def _open(path: Path) -> Any:
@@ -74,14 +95,28 @@ def _ngff_attributes(group: Any) -> Mapping[str, Any]:
     return nested if isinstance(nested, dict) else attributes
 
 
-def _why_no_image(path: Path, attributes: Mapping[str, Any]) -> str:
+def _why_no_image(path: Path, group: Any, attributes: Mapping[str, Any]) -> str:
     plate, well = attributes.get("plate"), attributes.get("well")
     if isinstance(plate, dict) and plate.get("wells"):
-        first = path / str(plate["wells"][0]["path"]) / "0"
+        first = path / _first_of_plate(group, plate)
         return f"{path}: a plate of wells; open one image of it, such as {first}"
     if isinstance(well, dict) and well.get("images"):
-        return f"{path}: a well of images; open one, such as {path / well['images'][0]['path']}"
+        return f"{path}: a well of images; open one, such as {path / _first_of_well(well)}"
     return f"{path}: a Zarr group, but without OME-Zarr image metadata (multiscales)"
+
+
+def _first_of_plate(group: Any, plate: Mapping[str, Any]) -> str:
+    """An image of a plate that is there, since a plate may list wells that were not imaged."""
+    wells = [well for well in plate["wells"] if isinstance(well, dict)]
+    names = [str(well.get("path")) for well in wells] or ["A/1"]
+    name = next((name for name in names if name in group), names[0])
+    well = _ngff_attributes(group[name]).get("well") if name in group else None
+    return f"{name}/{_first_of_well(well or {})}"
+
+
+def _first_of_well(well: Mapping[str, Any]) -> str:
+    images = [each for each in well.get("images") or () if isinstance(each, dict)]
+    return str(images[0].get("path", "0")) if images else "0"
 
 
 def _read(path: Path, group: Any, attributes: Mapping[str, Any]) -> SpatialImage:
