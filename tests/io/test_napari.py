@@ -55,7 +55,7 @@ def test_napari_asks_for_a_reader_only_where_its_own_shows_images_wrongly(npe2pm
         for suffix in READABLE_SUFFIXES
         if list(npe2pm.iter_compatible_readers([f"image{suffix}"]))
     ]
-    assert claimed == [".hdr", ".pfm", ".zarr"]
+    assert claimed == [".hdr", ".pfm", ".zarr", ".zarr.zip"]
     assert list(npe2pm.iter_compatible_readers([str(tmp_path)]))
 
 

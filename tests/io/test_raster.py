@@ -170,3 +170,52 @@ def test_a_small_file_that_announces_a_huge_picture_is_refused(folder):
     (folder / "bomb.png").write_bytes(coded)
     with pytest.raises(FileReadError, match=r"8\.0 TiB"):
         read_image(folder / "bomb.png")
+
+
+@pytest.mark.parametrize(
+    ("bits", "options"),
+    [
+        (12, {"bitspersample": 12}),
+        (8, {"lossless": True}),
+        (12, {"bitspersample": 12, "lossless": True}),
+        (16, {"bitspersample": 16, "lossless": True}),
+    ],
+)
+@pytest.mark.parametrize("shape", [(40, 60), (40, 60, 3)])
+def test_jpeg_of_other_bits_and_lossless_jpeg_are_read(folder, bits, options, shape):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    image = (x * 20 + y * 30 + 40) * 2**bits // 2**12
+    dtype = np.uint8 if bits == 8 else np.uint16
+    image = (image if len(shape) == 2 else np.stack([image] * 3, axis=-1)).astype(dtype)
+    (folder / "deep.jpg").write_bytes(imagecodecs.jpeg_encode(image, level=98, **options))
+    read = read_image(folder / "deep.jpg").data
+    assert read.dtype == dtype
+    assert np.abs(read.astype(int) - image).max() <= (0 if "lossless" in options else 2**bits // 64)
+
+
+@pytest.mark.parametrize("largest", [1, 15, 100, 255, 256, 1023, 4095, 65535])
+@pytest.mark.parametrize("kind", ["P2", "P3", "P5", "P6"])
+def test_values_of_pnm_are_fractions_of_the_largest(folder, largest, kind):
+    """As its specification says and Pillow reads them, in text with and without a last line break."""
+    shape = (3, 4) if kind in ("P2", "P5") else (3, 4, 3)
+    values = np.linspace(0, largest, np.prod(shape)).astype(int).reshape(shape)
+    head = f"{kind}\n# comment\n4 3\n{largest}\n".encode()
+    if kind in ("P2", "P3"):
+        body = " ".join(map(str, values.ravel())).encode()
+    else:
+        body = values.astype(">u2" if largest > 255 else "u1").tobytes()
+    (folder / "x.pnm").write_bytes(head + body)
+    read = read_image(folder / "x.pnm")
+    whole = 255 if largest < 256 else 65535
+    assert read.dtype == (np.uint8 if largest < 256 else np.uint16)
+    rounding = 1 if kind in ("P2", "P3") else 0.51  # OpenCV scales numbers in text, and rounds down
+    np.testing.assert_allclose(read.data, values * (whole / largest), atol=rounding)
+    assert bool(read.metadata.get("remarks")) == (largest not in (255, 65535))
+
+
+def test_bitmaps_are_black_and_white(folder):
+    for name, coded in (("p1", b"P1\n3 2\n0 1 0 1 1 1"), ("p4", b"P4\n8 1\n\xaa")):
+        (folder / name).write_bytes(coded)
+        with Image.open(io.BytesIO(coded + b"\n")) as image:
+            expected = np.asarray(image.convert("L"))
+        np.testing.assert_array_equal(read_image(folder / name).data, expected)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import shutil
 
 import dask.array as da
 import numpy as np
@@ -206,3 +208,103 @@ def test_display_settings_may_be_null_or_incomplete(tmp_path, omero):
     path = image_group(tmp_path / "a", np.zeros((6, 5), np.uint8), multiscale, omero=omero)
     for channel in read_ome_zarr(path).channels:
         assert (channel.name, channel.color, channel.window) == (None, None, None)
+
+
+@pytest.mark.parametrize("version", ["0.6", "0.6.dev2", "1.0"])
+def test_newer_versions_are_refused_by_their_number(tmp_path, version):
+    multiscale = {"axes": ["y", "x"], "datasets": [{"path": "full"}], "version": version}
+    path = image_group(tmp_path / "x.zarr", np.zeros((6, 5), np.uint8), multiscale)
+    with pytest.raises(FileReadError, match=f"OME-NGFF {version} is newer than 0.5"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("version", [None, "0.4", "0.5", "0.5.2", "0.4dev"])
+def test_known_versions_are_read_however_they_are_written(tmp_path, version):
+    multiscale = {"axes": ["y", "x"], "datasets": [{"path": "full"}], "version": version}
+    path = image_group(tmp_path / "x.zarr", np.zeros((6, 5), np.uint8), multiscale)
+    assert read_image(path).shape == (6, 5)
+
+
+@pytest.mark.parametrize("step", [{"type": "affine"}, {"type": "scale", "path": "scale"}, {}])
+def test_other_transformations_are_refused(tmp_path, step):
+    datasets = [{"path": "full", "coordinateTransformations": [step]}]
+    multiscale = {"axes": ["y", "x"], "datasets": datasets}
+    path = image_group(tmp_path / "x.zarr", np.zeros((6, 5), np.uint8), multiscale)
+    with pytest.raises(FileReadError, match="cannot place images"):
+        read_image(path)
+
+
+def test_labels_are_mentioned_and_can_be_opened(tmp_path):
+    path = write_ome_zarr(tmp_path / "x.zarr", random_image((6, 5), np.uint8))
+    labels = zarr.open_group(path / "labels", mode="w", attributes={"ome": {"labels": ["cells"]}})
+    assert labels is not None
+    write_ome_zarr(path / "labels" / "cells", np.full((6, 5), 7, np.uint8))
+    read = read_image(path)
+    assert "cells" in read.metadata["remarks"][0]
+    with pytest.raises(FileReadError, match="a group of labels; open one, such as") as caught:
+        read_image(path / "labels")
+    named = str(caught.value).partition("such as ")[2]
+    assert int(read_image(named).data.max()) == 7
+
+
+def test_each_of_several_multiscales_can_be_read(tmp_path):
+    entry = {"axes": ["y", "x"], "datasets": [{"path": "full"}]}
+    other = {"axes": ["y", "x"], "datasets": [{"path": "half"}]}
+    path = image_group(tmp_path / "x.zarr", np.zeros((6, 5), np.uint8), entry)
+    group = zarr.open_group(path, mode="r+")
+    group.create_array("half", data=np.zeros((3, 2), np.uint8))
+    group.attrs["multiscales"] = [entry, other]
+    assert [read_image(path, series=i).shape for i in range(2)] == [(6, 5), (3, 2)]
+    assert read_image(path).metadata["series"] == 2
+
+
+@pytest.mark.parametrize("inside", ["", "x.zarr"])
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_a_zipped_ome_zarr_is_read_lazily(tmp_path, inside, version):
+    data = random_image((2, 60, 50), np.uint16)
+    path = write_ome_zarr(tmp_path / "x.zarr", data, "ZYX", scale=(2, 0.5, 0.25), version=version)
+    root, folder = (path, ".") if not inside else (tmp_path, inside)
+    zipped = shutil.make_archive(str(tmp_path / "x.zarr"), "zip", root, folder)
+    read = read_image(zipped)
+    assert isinstance(read.data, da.Array)
+    assert (read.axes, read.scale, read.name) == ("ZYX", (2, 0.5, 0.25), "x")
+    np.testing.assert_array_equal(read.data.compute(), data)
+    again = pickle.loads(pickle.dumps(read.data))
+    np.testing.assert_array_equal(again[1].compute(), data[1])
+
+
+def test_another_zip_file_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a.txt").write_text("text")
+    path = shutil.make_archive(str(tmp_path / "a"), "zip", tmp_path / "folder")
+    with pytest.raises(FileReadError, match=r"a\.zip: this file is not a zipped Zarr"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "axes"),
+    [
+        ((3, 20, 30), None, "ZYX"),
+        ((20, 30, 3), None, "YXS"),
+        ((3, 20, 30), ("time", "y", "x"), "TYX"),
+        ((20, 30, 2), ("y", "x", "c"), "YXC"),
+    ],
+)
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_plain_zarr_array_is_read(tmp_path, shape, names, axes, version):
+    data = random_image(shape, np.uint16)
+    options = {"dimension_names": names} if version == 3 else {}
+    array = zarr.create_array(tmp_path / "a.zarr", data=data, zarr_format=version, **options)
+    if names and version == 2:
+        array.attrs["_ARRAY_DIMENSIONS"] = list(names)
+    read = read_image(tmp_path / "a.zarr")
+    assert read.axes == axes
+    np.testing.assert_array_equal(read.data.compute(), data)
+
+
+def test_the_arrays_of_a_plain_group_are_named(tmp_path):
+    group = zarr.open_group(tmp_path / "g.zarr", mode="w")
+    group.create_array("raw", data=np.zeros((6, 5), np.uint8))
+    with pytest.raises(FileReadError, match="open one of its arrays, such as") as caught:
+        read_image(tmp_path / "g.zarr")
+    assert read_image(str(caught.value).partition("such as ")[2]).shape == (6, 5)

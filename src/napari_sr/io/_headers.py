@@ -23,7 +23,7 @@ from napari_sr.io._photo import exif_orientation
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Header", "read_header"]
+__all__ = ["PNG_XMP", "Header", "pillow_plugin", "read_header"]
 
 LONGEST_PROFILE = 32 * 2**20
 """Bytes of a color profile. The longest ones, of printers, take a few MiB; a small file can announce far more."""
@@ -60,11 +60,13 @@ class Header:
     """Where the pixels of a JPEG begin; what comes before may contain a thumbnail."""
     largest_value: int = 0
     """Value of PNM that means white; 0 in other formats."""
+    frames: int = 1
+    """Pictures of an animation."""
 
     @property
     def nbytes(self) -> int:
         """Bytes that the decoded picture takes, at most."""
-        return self.height * self.width * self.samples * self.itemsize
+        return self.frames * self.height * self.width * self.samples * self.itemsize
 
 
 def read_header(coded: bytes) -> Header | None:
@@ -105,6 +107,8 @@ def _png(coded: bytes) -> Header:
             found |= {"exif": content, "orientation": exif_orientation(content)}
         elif kind == b"iTXt" and content.startswith(PNG_XMP):
             found["xmp"] = content.removeprefix(PNG_XMP)
+        elif kind == b"acTL":
+            (found["frames"],) = unpack_from(">I", content)
         elif kind == b"pHYs" and len(content) == 9:
             x, y, unit = unpack_from(">IIB", content)
             if unit == 1 and x and y:  # dots per meter
@@ -137,7 +141,7 @@ def _pillow(name: str, itemsize: int) -> Callable[[bytes], Header]:
 
     def parse(coded: bytes) -> Header:
         stream = io.BytesIO(coded)
-        image = _pillow_plugin(name)(stream)
+        image = pillow_plugin(name)(stream)
         width, height = image.size
         exif = image.info.get("exif")
         return Header(
@@ -153,6 +157,7 @@ def _pillow(name: str, itemsize: int) -> Callable[[bytes], Header]:
             dots=_dots(image.info),
             color_model=image.mode if image.mode == "CMYK" else "",
             pixels_at=stream.tell(),
+            frames=getattr(image, "n_frames", 1),
         )
 
     return parse
@@ -176,16 +181,38 @@ def _jpeg(coded: bytes) -> Header:
         return Header("JPEG", height, width, samples, 2, pixels_at=coded.index(b"\xff\xda"))
 
 
-def _pillow_plugin(name: str) -> Any:
-    # Not PIL.Image.open: it refuses images of more than 179 megapixels, which slide scanners exceed. How much may be
-    # read depends on free memory here. The plugins are documented as classes that take a file.
-    from PIL import BmpImagePlugin, Jpeg2KImagePlugin, JpegImagePlugin, WebPImagePlugin
+def pillow_plugin(name: str) -> Any:
+    """Pillow's class that opens a format.
+
+    Parameters
+    ----------
+    name : str
+        One of the formats that Pillow knows.
+
+    Returns
+    -------
+    type
+        Takes a file. Unlike ``PIL.Image.open`` it accepts images of more than 179 megapixels, which slide scanners
+        make; how much may be read depends on free memory here.
+    """
+    from PIL import (
+        AvifImagePlugin,
+        BmpImagePlugin,
+        GifImagePlugin,
+        Jpeg2KImagePlugin,
+        JpegImagePlugin,
+        PngImagePlugin,
+        WebPImagePlugin,
+    )
 
     return {
-        "JPEG": JpegImagePlugin.JpegImageFile,
-        "JPEG 2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
-        "WebP": WebPImagePlugin.WebPImageFile,
+        "AVIF": AvifImagePlugin.AvifImageFile,
         "BMP": BmpImagePlugin.BmpImageFile,
+        "GIF": GifImagePlugin.GifImageFile,
+        "JPEG 2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
+        "JPEG": JpegImagePlugin.JpegImageFile,
+        "PNG": PngImagePlugin.PngImageFile,
+        "WebP": WebPImagePlugin.WebPImageFile,
     }[name]
 
 
@@ -195,7 +222,7 @@ def _pnm(coded: bytes) -> Header:
     samples = 3 if kind in (b"P3", b"P6", b"PF") else 1
     if kind in (b"PF", b"Pf"):
         return Header("PNM", int(height), int(width), samples, 4)
-    top = 1 if kind in (b"P1", b"P4") else int(largest)
+    top = 255 if kind in (b"P1", b"P4") else int(largest)  # bitmaps are decoded to black and white
     if not 0 < top < 65536:
         raise ValueError("no largest value")
     itemsize = 2 if top > 255 else 1
@@ -222,8 +249,10 @@ _GRAY_MODES = ("1", "L", "I", "I;16")
 _PARSERS: dict[str, Callable[[bytes], Header]] = {
     "PNG": _png,
     "JPEG": _jpeg,
-    "JPEG 2000": _pillow("JPEG 2000", 2),  # Pillow does not tell 8 bits from 16 in color
+    "JPEG 2000": _pillow("JPEG 2000", 2),  # Pillow does not tell 8 bits from more in color
     "WebP": _pillow("WebP", 1),
+    "AVIF": _pillow("AVIF", 2),
+    "GIF": _pillow("GIF", 1),
     "BMP": _pillow("BMP", 1),
     "PNM": _pnm,
     "Radiance HDR": _radiance,

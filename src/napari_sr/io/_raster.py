@@ -1,4 +1,4 @@
-"""Formats of a single picture: PNG, JPEG, JPEG 2000, WebP, BMP, PNM, Radiance HDR and OpenEXR.
+"""Formats of pictures: PNG, JPEG, JPEG 2000, WebP, AVIF, GIF, BMP, PNM, Radiance HDR and OpenEXR.
 
 Pixels are decoded by imagecodecs where it keeps more than others do (16-bit alpha, precise errors), else by OpenCV;
 they are encoded by Pillow, except for PNG of 16 bits, which Pillow knows in gray only. No value is clipped to fit.
@@ -20,9 +20,9 @@ from napari_sr._text import error_line
 from napari_sr.errors import FileReadError, FileWriteError
 from napari_sr.imaging import PIXEL, SpatialImage
 from napari_sr.io._formats import RASTER_SUFFIXES, detect_format
-from napari_sr.io._headers import PNG_XMP, Header, read_header
+from napari_sr.io._headers import PNG_XMP, Header, pillow_plugin, read_header
 from napari_sr.io._limits import check_fits
-from napari_sr.io._orientation import swaps_axes, upright
+from napari_sr.io._orientation import UPRIGHT, swaps_axes, upright
 from napari_sr.io._photo import (
     EXIF,
     EXIF_PREFIX,
@@ -67,9 +67,10 @@ def read_raster(path: Path, max_bytes: int | None = None) -> SpatialImage:
     Returns
     -------
     SpatialImage
-        Axes YX or YXS, uint8, uint16 or float32 as stored. Gray stays gray; colors are RGB or RGBA. The picture is
-        turned upright. ``metadata`` has ``"icc_profile"``, ``"exif"`` and ``"xmp"`` (bytes), and ``"print_size"``
-        (height and width in inches) for densities of printers; densities of instruments give the pixel size.
+        Axes YX or YXS, with T before for the frames of an animation; uint8, uint16 or float32 as stored. Gray stays
+        gray; colors are RGB or RGBA. The picture is turned upright. ``metadata`` has ``"icc_profile"``, ``"exif"`` and
+        ``"xmp"`` (bytes), and ``"print_size"`` (height and width in inches) for densities of printers; densities of
+        instruments give the pixel size.
 
     Raises
     ------
@@ -82,30 +83,40 @@ def read_raster(path: Path, max_bytes: int | None = None) -> SpatialImage:
     # Decoders fill the missing part of a truncated JPEG with gray.
     if header.format == "JPEG" and coded.find(_END_OF_JPEG, header.pixels_at) < 0:
         raise FileReadError(f"{path.name}: truncated JPEG; copy or export it again")
-    image = _gray_or_rgb(_decode(path, header, coded))
+    seconds = None
+    if header.frames > 1 or header.format == "GIF":
+        image, seconds = _decode_frames(path, header, coded)
+    else:
+        image = _gray_or_rgb(_decode(path, header, coded))
+    axes = "T" * (header.frames > 1) + "YX"
+    axes += "S" * (image.ndim > len(axes))
     remarks: list[str] = []
-    if header.largest_value not in (0, 1, 255, 65535):
+    if header.largest_value not in (0, 255, 65535):
         image = _whole_range(image, header.largest_value, text=coded[1:2] in b"23")
         remarks.append(
             f"{path.name}: its values of 0 to {header.largest_value} are read as 0 to {np.iinfo(image.dtype).max}"
         )
-    image = upright(image, header.orientation)
-    profile = fitting_profile(header.icc_profile, gray=image.ndim == 2)
+    if header.orientation != UPRIGHT:
+        image = upright(image, header.orientation, axes.index("Y"), axes.index("X"))
+    profile = fitting_profile(header.icc_profile, gray="S" not in axes)
     if header.icc_profile and (profile is None or header.color_model):
         remarks.append(f"{path.name}: its color profile is for other colors and is left out")
         profile = None
     dots = header.dots
     if dots is not None and swaps_axes(header.orientation):
         dots = dots[::-1]
-    shape = image.shape[0], image.shape[1]
-    size, further = density_metadata(shape, dots)
+    sizes, further = density_metadata(
+        (image.shape[axes.index("Y")], image.shape[axes.index("X")]), dots
+    )
     further |= {ICC_PROFILE: profile, EXIF: header.exif, XMP: header.xmp, REMARKS: tuple(remarks)}
-    rgb = image.ndim == 3
+    known = {"T": (seconds, "second")} if seconds else {}
+    if sizes is not None:
+        known |= {"Y": (sizes[0], "micrometer"), "X": (sizes[1], "micrometer")}
     return SpatialImage(
         image,
-        "YXS" if rgb else "YX",
-        scale=() if size is None else (*size, 1.0)[: image.ndim],
-        units=() if size is None else ("micrometer", "micrometer", PIXEL)[: image.ndim],
+        axes,
+        scale=tuple(known.get(axis, (1.0, PIXEL))[0] for axis in axes),
+        units=tuple(known.get(axis, (1.0, PIXEL))[1] for axis in axes),
         name=path.stem,
         metadata={
             "format": header.format,
@@ -188,6 +199,29 @@ def _decode(path: Path, header: Header, coded: bytes) -> NDArray[Any]:
     if image.size == 0 or image.ndim not in (2, 3):
         raise FileReadError(f"{path.name}: the {header.format} file does not hold a single picture")
     return image
+
+
+def _decode_frames(path: Path, header: Header, coded: bytes) -> tuple[NDArray[Any], float | None]:
+    """All frames of an animation, as each is shown, and the seconds between them if these are equal."""
+    from PIL import ImageSequence
+
+    try:
+        image = pillow_plugin(header.format)(io.BytesIO(coded))
+        frames, durations = [], set()
+        for frame in ImageSequence.Iterator(image):
+            frames.append(np.asarray(frame.convert("RGBA")))
+            durations.add(frame.info.get("duration", 0))
+    except Exception as error:  # Pillow meets damaged bytes with errors of many kinds
+        raise FileReadError(
+            f"{path.name}: truncated or damaged {header.format} ({error_line(error)})"
+        ) from error
+    shown = np.stack(frames) if header.frames > 1 else frames[0]
+    if (shown[..., 3] == 255).all():
+        shown = shown[..., :3]
+        if header.format == "GIF" and (np.ptp(shown, axis=-1) == 0).all():
+            shown = shown[..., 0]  # GIF has colors only; gray is a palette of grays
+    even = durations.pop() / 1000 if len(durations) == 1 else 0.0
+    return np.ascontiguousarray(shown), even or None
 
 
 def _gray_or_rgb(image: NDArray[Any]) -> NDArray[Any]:
@@ -278,6 +312,7 @@ _DECODERS: dict[str, Callable[[bytes], NDArray[Any]]] = {
     "PNM": _decode_pnm,
     "JPEG 2000": _decode_imagecodecs("jpeg2k_decode"),
     "WebP": _decode_imagecodecs("webp_decode"),
+    "AVIF": _decode_imagecodecs("avif_decode"),
     "OpenEXR": _decode_exr,
 }
 """Decoders other than OpenCV's."""

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sr.errors import FileReadError
-from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_SUFFIXES, detect_format
+from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_DIALECTS, TIFF_SUFFIXES, detect_format
 
 if TYPE_CHECKING:
     from napari_sr.imaging import SpatialImage
 
 __all__ = ["READABLE_SUFFIXES", "is_ome_zarr", "read_image"]
 
-READABLE_SUFFIXES = (*RASTER_SUFFIXES, *TIFF_SUFFIXES, ".zarr")
+READABLE_SUFFIXES = (*RASTER_SUFFIXES, *TIFF_SUFFIXES, *TIFF_DIALECTS, ".zarr", ".zarr.zip")
 """Suffixes of files (and, for ``.zarr``, folders) that `read_image` is meant for."""
 
 
@@ -29,8 +29,9 @@ def read_image(
     Parameters
     ----------
     path : str or Path
-        PNG, JPEG, JPEG 2000, WebP, BMP, PNM, Radiance HDR, OpenEXR (where OpenCV has it), TIFF and its dialects
-        (OME-TIFF, ImageJ, LSM and others that tifffile knows), or OME-Zarr.
+        PNG, JPEG, JPEG 2000, WebP, AVIF, GIF, BMP, PNM, Radiance HDR, OpenEXR (where OpenCV has it), TIFF and its
+        dialects (OME-TIFF, ImageJ, LSM, SVS, NDPI and others that tifffile knows), OME-Zarr or a plain Zarr array,
+        zipped or not. The frames of an animation become an axis T.
     series : int
         Which image, where a TIFF or a bioformats2raw conversion holds several; ``metadata["series"]`` is their number.
     lazy : bool, optional
@@ -51,11 +52,11 @@ def read_image(
         file and, where possible, a way out.
     """
     path = Path(path)
-    if path.is_dir():
+    if path.is_dir() or _begins(path) == "ZIP":
         from napari_sr.io.zarr import read_ome_zarr
 
         return read_ome_zarr(path, series)
-    if _is_tiff(path):
+    if _begins(path) == "TIFF":
         from napari_sr.io.tiff import read_tiff
 
         return read_tiff(path, series, lazy, max_bytes)
@@ -82,9 +83,10 @@ def is_ome_zarr(path: str | Path) -> bool:
     return inside and any((path / name).is_file() for name in ("zarr.json", ".zgroup"))
 
 
-def _is_tiff(path: Path) -> bool:
+def _begins(path: Path) -> str | None:
+    """Format by the first bytes of a file."""
     try:
         with path.open("rb") as file:
-            return detect_format(file.read(32)) == "TIFF"
+            return detect_format(file.read(32))
     except OSError as error:
         raise FileReadError(f"{path}: {error.strerror or error}") from error

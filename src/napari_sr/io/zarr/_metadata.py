@@ -149,10 +149,17 @@ def read_transform(
     -------
     scale, translation : tuple of float
         World = scale * index + translation.
+
+    Raises
+    ------
+    FileReadError
+        For transformations other than these, or stored in files of their own.
     """
     scale, translation = [1.0] * ndim, [0.0] * ndim
     steps = multiscale["datasets"][level].get("coordinateTransformations") or []
     for step in [*steps, *(multiscale.get("coordinateTransformations") or [])]:
+        if step.get("type") not in ("identity", "scale", "translation") or "path" in step:
+            raise FileReadError(f"cannot place images by the transformation {step.get('type')!r}")
         if step.get("type") == "scale":
             scale = [a * b for a, b in zip(scale, step["scale"], strict=True)]
             translation = [a * b for a, b in zip(translation, step["scale"], strict=True)]
