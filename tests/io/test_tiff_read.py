@@ -338,7 +338,7 @@ def test_frames_that_are_announced_and_missing_are_no_zeros(tmp_path, caplog, la
     data = ome_file(tmp_path / "stopped.ome.tif", xml, planes=6)
     read = read_image(tmp_path / "stopped.ome.tif", lazy=lazy)
     np.testing.assert_array_equal(np.asarray(read.data), data)
-    assert "of 9 announced along T 6 are there" in read.metadata["remarks"][0]
+    assert "6 of 9 planes along T are there" in read.metadata["remarks"][0]
     caplog.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from napari_sr.io._record import RECORD
 from napari_sr.io._remarks import REMARKS
 from napari_sr.io.tiff._color import check_color_model, color_samples, to_shown_colors
 from napari_sr.io.tiff._facts import CREATOR, AxisScale, Facts
+from napari_sr.io.tiff._geo_tags import geo_metadata
 from napari_sr.io.tiff._imagej import read_imagej
 from napari_sr.io.tiff._lazy import TiffBlocks, lazy_array
 from napari_sr.io.tiff._ome import read_ome
@@ -84,49 +86,42 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
     if tif.is_imagej:
         check_imagej(path, tif)
     check_pixels(path, series)
+    lazy = series.nbytes > LAZY_ABOVE if lazy is None else lazy
+    levels = _levels(path, series, index, lazy, limit)
     remarks: list[str] = []
-    levels = _levels(
-        path, series, index, series.nbytes > LAZY_ABOVE if lazy is None else lazy, limit
-    )
-    present = planes_present(path, series)
-    if present is not None:
+    if (present := planes_present(path, series)) is not None:
         remarks.append(
-            f"{path.name}: of {series.shape[0]} announced along {series.axes[0]} {present} are there"
+            f"{path.name}: {present} of {series.shape[0]} planes along {series.axes[0]} are there"
         )
         levels = [level[:present] for level in levels]
+    scientific = bool(tif.is_imagej or tif.is_ome)
     turn = _orientation(page)
-    axes = _axes(series, page)
-    levels = [
-        _as_shown(level, axes, page, turn, scientific=bool(tif.is_imagej or tif.is_ome))
-        for level in levels
-    ]
-    axes = axes.replace("S", "") + "S" * (levels[0].ndim > len(axes.replace("S", "")))
-    named = axes if tif.is_imagej or tif.is_ome or _is_ours(tif, index) else _named(axes)
-    if named != axes:
+    stored = _axes(series, page)
+    levels = [_as_shown(level, stored, page, turn, scientific=scientific) for level in levels]
+    stacks = stored.replace("S", "")
+    axes = stacks + "S" * (levels[0].ndim > len(stacks))
+    if not scientific and not _is_ours(tif, index) and _is_unnamed(stacks):
+        axes = default_axes((1,) * len(stacks)) + axes[len(stacks) :]
         remarks.append(
-            f"{path.name}: its stack axes have no names; taken for {named} unless others are given"
+            f"{path.name}: its stack axes have no names; taken for {axes} unless others are given"
         )
-    facts = _facts(tif, index, levels[0].shape[named.index("C")] if "C" in named else 1)
-    scales = dict(facts.scales)
-    further = dict(facts.further)
-    if swaps_axes(turn):
-        scales = {{"X": "Y", "Y": "X"}.get(axis, axis): scale for axis, scale in scales.items()}
-        if PRINT_SIZE in further:
-            further[PRINT_SIZE] = further[PRINT_SIZE][::-1]
-    known = [scales.get(axis, AxisScale(1.0)) for axis in named]
-    profile = fitting_profile(page.iccprofile, gray="S" not in named)
+    profile = fitting_profile(page.iccprofile, gray="S" not in axes)
     if page.iccprofile and profile is None:
         remarks.append(f"{path.name}: its color profile is for other colors and is left out")
-    further |= {
+    facts = _facts(tif, index, levels[0].shape[axes.index("C")] if "C" in axes else 1, turn)
+    known = [facts.scales.get(axis, AxisScale(1.0)) for axis in axes]
+    metadata = {
+        **facts.further,
+        **(geo_metadata(page) if turn == UPRIGHT else {}),
         ICC_PROFILE: profile,
         XMP: page.tags.valueof(XMP_TAG),
-        EXIF: None if tif.is_imagej or tif.is_ome else camera_exif(page),
+        EXIF: None if scientific else camera_exif(page),
         RECORD: facts.record,
         REMARKS: tuple(remarks),
     }
     return SpatialImage(
         levels[0],
-        named,
+        axes,
         scale=tuple(each.scale for each in known),
         translation=tuple(each.origin for each in known),
         units=tuple(each.unit for each in known),
@@ -134,7 +129,7 @@ def _read(path: Path, tif: Any, index: int, lazy: bool | None, limit: int | None
         levels=tuple(levels[1:]),
         name=path.name.partition(".ome.")[0] if ".ome." in path.name else path.stem,
         metadata={"format": facts.dialect, "series": len(tif.series)}
-        | {key: value for key, value in further.items() if value},
+        | {key: value for key, value in metadata.items() if value},
     )
 
 
@@ -176,27 +171,19 @@ def _axes(series: Any, page: Any) -> str:
     return distinct_axes(axes[::-1])[::-1]  # of two equal letters the last one is right
 
 
-def _named(axes: str) -> str:
-    """Letters with a meaning for stack axes that have none: those that napari would assume."""
-    stacks = axes.replace("S", "")
-    if set(stacks[:-2]) <= set("TZC") or not stacks.endswith("YX") or len(stacks) > len(_ANY):
-        return axes
-    if any(letter in "TZC" for letter in stacks):
-        return axes  # which of several axes a name is missing for cannot be told
-    return default_axes((1,) * len(stacks)) + "S" * ("S" in axes)
-
-
-_ANY = "TCZYX"
-"""Most axes that have default names."""
+def _is_unnamed(axes: str) -> bool:
+    """Whether all stack axes lack a meaning, and there are so few that napari would assume one for each."""
+    return 2 < len(axes) <= 5 and axes.endswith("YX") and not set(axes[:-2]) & set("TZC")
 
 
 def _is_ours(tif: Any, index: int) -> bool:
+    """Whether we have described the axes ourselves."""
     described = tif.shaped_metadata or ()
     return index < len(described) and CREATOR in described[index]
 
 
-def _facts(tif: Any, index: int, channels: int) -> Facts:
-    """What the file says of an image, in whichever dialect."""
+def _facts(tif: Any, index: int, channels: int, turn: int) -> Facts:
+    """What the file says about an image, in whichever dialect, for the image as it is shown."""
     if tif.is_ome:
         facts = read_ome(tif, index)
     elif tif.is_imagej:
@@ -204,5 +191,12 @@ def _facts(tif: Any, index: int, channels: int) -> Facts:
     else:
         facts = read_plain(tif, index)
     if len(facts.channels) not in (0, channels):
-        return Facts(facts.dialect, facts.scales, (), facts.record, facts.further)
-    return facts
+        facts = replace(facts, channels=())
+    if not swaps_axes(turn):
+        return facts
+    further = dict(facts.further)
+    if PRINT_SIZE in further:
+        further[PRINT_SIZE] = further[PRINT_SIZE][::-1]
+    swapped = {"X": "Y", "Y": "X"}
+    scales = {swapped.get(axis, axis): scale for axis, scale in facts.scales.items()}
+    return replace(facts, scales=scales, further=further)

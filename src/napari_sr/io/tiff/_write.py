@@ -15,6 +15,7 @@ from napari_sr._files import atomic_path
 from napari_sr.errors import FileWriteError
 from napari_sr.io._placement import storable, unflipped
 from napari_sr.io._record import RECORD, evaluate, facts_of, to_text
+from napari_sr.io.tiff._geo_tags import geo_tags
 from napari_sr.io.tiff._imagej import imagej_options
 from napari_sr.io.tiff._ome import ome_options
 from napari_sr.io.tiff._photo_tags import photo_options
@@ -121,6 +122,8 @@ def _options(
     describe = {"imagej": imagej_options, "ome": ome_options, "plain": plain_options}[dialect]
     options = describe(image, axes, shape, record)
     options |= photo_options(image, gray="S" not in axes)
+    if tags := geo_tags(image):
+        options["extratags"] = [*options.get("extratags", ()), *tags]
     if not axes.endswith("S"):
         return options | {"photometric": "minisblack"}
     options |= {"photometric": "rgb", "planarconfig": "contig"}
