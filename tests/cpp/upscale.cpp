@@ -36,7 +36,7 @@ double fact(const std::string& facts, const std::string& name) {
 }
 
 torch::Tensor upscale(torch::jit::Module& model, const std::string& facts, torch::Tensor image) {
-  // (N, C, H, W): for a network of one channel the colours are images of their own, for one of three grey is repeated
+  // (N, C, H, W): for a network of one channel the colors are images of their own, for one of three grey is repeated
   auto batch = fact(facts, "in_channels") == 1 ? image.unsqueeze(1) : image.expand({3, -1, -1}).unsqueeze(0);
   const double range = fact(facts, "value_range");
   auto result = model.forward({batch * range}).toTensor() / range;

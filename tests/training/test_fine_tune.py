@@ -246,7 +246,8 @@ def test_wrong_options_are_refused_before_training(options, error, message):
 def test_a_program_cannot_be_trained(tmp_path):
     path = export_model(load_model("esr-tm"), tmp_path / "p.pt", scale=2).path
     with pytest.raises(ModelLoadError, match="cannot be trained; choose one of our own"):
-        fine_tune(BRICK, model=load_model(path, value_range=1), minutes=1)
+        program = load_model(path, value_range=1, trust_program=True)
+        fine_tune(BRICK, model=program, minutes=1)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,10 @@ class FineTuner:
     """
 
     def __init__(self, model: Model, scale: int, device: torch.device) -> None:
+        if model.card.is_program:
+            raise ModelLoadError(
+                f"{model.id} is a program and cannot be trained; choose one of our own networks"
+            )
         state = model.network(scale).state_dict()
         if not state:
             raise ModelLoadError(
