@@ -245,8 +245,8 @@ def test_wrong_options_are_refused_before_training(options, error, message):
 
 def test_a_program_cannot_be_trained(tmp_path):
     path = export_model(load_model("esr-tm"), tmp_path / "p.pt", scale=2).path
+    program = load_model(path, value_range=1, trust_program=True)
     with pytest.raises(ModelLoadError, match="cannot be trained; choose one of our own"):
-        program = load_model(path, value_range=1, trust_program=True)
         fine_tune(BRICK, model=program, minutes=1)
 
 
