@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from napari_sr.inference._composite import BicubicFallback, FallbackCounter
 
 from napari_sr.inference import TorchRunner, WindowPositions
+from napari_sr.inference._composite import BicubicFallback, FallbackCounter
 from napari_sr.models import list_models, load_model
 
 if TYPE_CHECKING:
