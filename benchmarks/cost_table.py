@@ -1,9 +1,9 @@
-"""What every model costs, bundled and official, as the NTIRE challenges on efficient super-resolution count it.
+"""Cost of every bundled and official model, as in the NTIRE challenges on efficient super-resolution.
 
     python benchmarks/cost_table.py [FOLDER] [--only WORD ...] [--repeats 5] [--output docs/costs.md]
 
-FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/`` with the official files; without it only
-bundled models are measured. The rows are in the order of the multiply-adds for one scale after the other.
+FOLDER (default: ``../shared`` beside the checkout) contains ``checkpoints/`` with the official files; without it only
+bundled models are measured. Rows are sorted by scale and multiply-adds.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def models(folder: Path) -> Iterator[tuple[str, Model]]:
 
 
 def main() -> None:
-    """Measure, print each row as it is done, write the document."""
+    """Measure, print each row when it is complete, and write the document."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--only", nargs="*", default=[""], help="words of names")

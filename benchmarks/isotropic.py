@@ -1,9 +1,9 @@
-"""What a network makes of slices that are coarse along one axis only, against bicubic.
+"""Quality of images that were enlarged along one axis only, by a network and by bicubic.
 
     python benchmarks/isotropic.py [FOLDER] [--model ecbsr] [--factors 3 4]
 
-FOLDER (default: ``../shared`` beside the checkout) holds ``data/``. Rows of photographs (Set14, luma) and of microscopy
-images are reduced bicubically, columns kept, and rows enlarged again. Mean PSNR in dB, a border of 8 pixels left out.
+FOLDER (default: ``../shared`` beside the checkout) contains ``data/``. Photographs (Set14, luma) and microscopy images
+are reduced bicubically along Y and enlarged again. Mean PSNR in dB, without a border of 8 pixels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOGRAPHS = ("comic", "face", "zebra")
-SIDE, BORDER, EVERY = 160, 8, 60
+"""Images of Set14 with fine, smooth and regular detail."""
+SIDE = 160
+"""Side of the part of each image that is used, in pixels."""
+BORDER = 8
+"""Pixels at each border that are left out."""
+EVERY = 60
+"""One of so many microscopy images is used."""
 
 
 def main() -> None:
@@ -67,7 +73,7 @@ def microscopy(folder: Path) -> Iterator[NDArray[np.float64]]:
 
 
 def quality(image: NDArray[np.float64], factor: int, model: str) -> float:
-    """PSNR of an image whose rows were reduced and enlarged again."""
+    """PSNR of an image that was reduced and enlarged again along Y."""
     image = image[: len(image) // factor * factor]
     coarse = imresize(image, 1 / factor, axes=(0,)).clip(0, 255).astype(np.float32)
     fine = upscale(coarse, (factor, 1), model, intensity_range=(0, 255)).clip(0, 255)

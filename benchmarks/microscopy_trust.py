@@ -1,6 +1,6 @@
-"""Whether intensities can be trusted: is the result linear in the input, and does a hot pixel stay where it is?
+"""Fidelity of intensities: linearity of the result in the input, and the reach of a hot pixel.
 
-`microscopy_table.py` measures it for each model. Both go through `napari_sr.upscale`, as users do.
+`microscopy_table.py` measures both for each model through `napari_sr.upscale`, as users call it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from napari_sr.models import Model
 
 FACTORS = 0.25, 0.5, 2, 4
+"""Powers of two, so that multiples of 4 stay integers."""
 HEAT = 100
+"""Intensity of a hot pixel, relative to the range of the image."""
 AWAY = 32
+"""Pixels from a hot pixel beyond which nothing should change: more than receptive fields of local networks."""
 SIDE = 128
+"""Side of the part of each image on which both are measured."""
 LINEAR_BAR, HOT_BAR = 1e-2, 1e-3
+"""Largest acceptable values, relative to the range: one percent, and a gray level of 10 bits."""
 
 
 def nonlinearity(image: NDArray[np.uint16], model: Model, scale: int) -> float:
@@ -29,23 +34,23 @@ def nonlinearity(image: NDArray[np.uint16], model: Model, scale: int) -> float:
     Parameters
     ----------
     image : array of uint16, shape (Y, X)
-        Rounded down to multiples of 4 and, if four times it did not fit into 16 bits, divided by 4 before.
+        Rounded down to multiples of 4, and first divided by 4 if four times it does not fit into 16 bits.
     model : Model
-        What enlarges it.
+        The model.
     scale : int
         Output pixels per input pixel.
 
     Returns
     -------
     float
-        As a fraction of the range of k times the result; the rounding of both results, half a step each, is in it.
+        Relative to the range of k times the result. It contains the rounding of both results, half a step each.
     """
     ends = np.iinfo(np.uint16).max
     image = (image // (4 if image.max() > ends // 4 else 1)) // 4 * 4
     once = upscale(image, scale, model, axes="YX").astype(np.float64)
     worst = 0.0
     for factor in FACTORS:
-        # The result may overshoot; beyond 16 bits it is cut off, which is no fault of the network.
+        # The result may overshoot and be clipped to 16 bits, for which the network is not responsible.
         expected = np.clip(factor * once, 0, ends)
         scaled = upscale((factor * image).astype(np.uint16), scale, model, axes="YX")
         worst = max(worst, float(np.abs(scaled - expected).max() / np.ptp(expected)))
@@ -53,21 +58,21 @@ def nonlinearity(image: NDArray[np.uint16], model: Model, scale: int) -> float:
 
 
 def reach_of_a_hot_pixel(image: NDArray[Any], model: Model, scale: int) -> float:
-    """Largest change that one pixel of 100 times the range makes more than 32 pixels away from it.
+    """Largest change, more than 32 pixels away, that a pixel of 100 times the range causes.
 
     Parameters
     ----------
     image : array, shape (Y, X)
-        Run as float32. The pixel is its middle one.
+        Upscaled as float32. Its middle pixel is made hot.
     model : Model
-        What enlarges it.
+        The model.
     scale : int
         Output pixels per input pixel.
 
     Returns
     -------
     float
-        As a fraction of the range of the image.
+        Relative to the range of the image.
     """
     cold = image.astype(np.float32)
     extent, at = float(np.ptp(cold)), tuple(n // 2 for n in cold.shape)

@@ -1,7 +1,7 @@
-"""Fine-tuning, judged twice: by an image that was made smaller, and by held-out tiles of the image itself.
+"""Fine-tuning, measured on reduced images and on held-out tiles of the images themselves.
 
-The column `fine-tuned` is a model that learnt from the very small image that it enlarges. Where fine-tuning finds
-nothing better the base is kept, as for users; its figure stands in the column then.
+The column `fine-tuned` is a model that was trained on the small image that it enlarges. If fine-tuning finds nothing
+better the base is kept, as for users, and the column contains the PSNR of the base.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ import numpy as np
 
 from napari_sr import evaluate, fine_tune
 from napari_sr.errors import InputError
-from napari_sr.evaluation import cut_and_shrink
-from napari_sr.evaluation._protocol import GREY
-from napari_sr.models._catalog import HOME
+from napari_sr.evaluation import PROTOCOLS, cut_and_shrink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,31 +26,34 @@ if TYPE_CHECKING:
     from napari_sr.models import Model
     from napari_sr.training import FineTuned
 
+HOME = "NAPARI_SR_HOME"
+"""Environment variable with the folder of the user's models."""
+
 
 def tuned(
     images: dict[str, NDArray[Any]], scale: int, base: Model, count: int, minutes: float
 ) -> tuple[dict[str, float], list[str]]:
-    """PSNR of some images, evenly spread, each by a model of its own.
+    """PSNR of some images, evenly spread, each by a model that was fine-tuned on it.
 
     Parameters
     ----------
     images : mapping of name to array, shape (Y, X)
-        Originals; the model learns from the small image only.
+        Originals; the model is trained on the small image only.
     scale : int
         Original pixels per pixel of the small image.
     base : Model
-        Where it begins.
+        Model that is fine-tuned.
     count : int
-        How many images.
+        Number of images.
     minutes : float
-        For each.
+        Duration for each.
 
     Returns
     -------
     column : dict of name to PSNR
-        Without images that are too small to learn from.
+        Without images that are too small to train on.
     remarks : list of str
-        What fine-tuning says of its own held-out tiles, or why it could not be.
+        Result of fine-tuning on its own held-out tiles, or why it was not possible.
     """
     column, remarks = {}, []
     for name in _some(images, count):
@@ -68,7 +69,7 @@ def tuned(
 def held_out(
     images: dict[str, NDArray[Any]], scale: int, base: Model, count: int, minutes: float
 ) -> dict[str, FineTuned]:
-    """What models gain that learn from the images themselves, as a user's would, on tiles that they never saw.
+    """Gain, on held-out tiles, of models that are fine-tuned on the images themselves, as by users.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def held_out(
     Returns
     -------
     dict of name to FineTuned
-        Without images that are too small to learn from.
+        Without images that are too small to train on.
     """
     results = {}
     for name in _some(images, count):
@@ -89,7 +90,7 @@ def held_out(
 
 
 def _some(images: dict[str, NDArray[Any]], count: int) -> list[str]:
-    """Names of so many images, evenly spread."""
+    """Names of some images, evenly spread."""
     names = list(images)
     some = {int(at) for at in np.linspace(0, len(names) - 1, min(count, len(names)))}
     return [names[at] for at in sorted(some)]
@@ -98,7 +99,7 @@ def _some(images: dict[str, NDArray[Any]], count: int) -> list[str]:
 def _one(
     name: str, image: NDArray[Any], scale: int, base: Model, minutes: float
 ) -> tuple[float, str]:
-    _, small = cut_and_shrink(image, scale, GREY)
+    _, small = cut_and_shrink(image, scale, PROTOCOLS["grey"])
     with _own_catalog():
         result = fine_tune(small, scale, base, minutes)
         model = base if result.card is None else result.card.id
@@ -107,7 +108,7 @@ def _one(
 
 @contextmanager
 def _own_catalog() -> Iterator[None]:
-    """The catalog of the user is not to fill up with models of this table."""
+    """A temporary folder of models: those of this table are not added to the user's."""
     before = os.environ.get(HOME)
     with tempfile.TemporaryDirectory() as home:
         os.environ[HOME] = home

@@ -1,9 +1,10 @@
-"""What each part of MSPN is worth: variants, and other networks, trained by one recipe for the same time.
+"""Ablation of MSPN: variants and other networks, trained with one recipe for the same time.
 
     python benchmarks/mspn_ablation.py ../shared/data --minutes 10 --only mspn bsrn rfdn
 
-Each variant first runs a few steps to learn its speed, then as many iterations as fit the minutes of processor time,
-with one cosine over all of them. Set5 and Set14 are measured by `napari_sr.evaluation`. Results go to a CSV file.
+The speed of each variant is measured in a few steps; then it is trained for as many iterations as fit into the minutes
+of processor time, with one cosine schedule. Set5 and Set14 are measured by `napari_sr.evaluation`. Results are written
+to a CSV file.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from napari_sr.training import (
 )
 
 MSPN = {"channels": 48, "blocks": 4}
+"""Configuration of the bundled networks."""
 FIRST = {**MSPN, "dilated": "full", "blueprint": True}
+"""First design: dilated convolutions at full width, pointwise and depthwise."""
 VARIANTS: dict[str, tuple[str, dict[str, object]]] = {
     "mspn": ("mspn", MSPN),
     "mspn, dilated at full width (first design)": ("mspn", FIRST),

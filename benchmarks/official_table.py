@@ -1,11 +1,11 @@
-"""Every official checkpoint at hand, measured by this project beside what its authors' code gives.
+"""Official checkpoints, measured by this project and compared with the code of their authors.
 
     python benchmarks/official_table.py [FOLDER] [--only WORD ...] [--output docs/official_checkpoints.md]
 
-FOLDER (default: ``../shared`` beside the checkout) holds ``checkpoints/`` and ``data/benchmarks/Set5`` and ``Set14``.
-Each file goes the way of a user's own file: recognised by its tensors, its value range found out, run by the engine
-on whole images, compared by `napari_sr.evaluate`. The reference figures were measured with the authors' own code on
-the same images; a dash means that there is none.
+FOLDER (default: ``../shared`` beside the checkout) contains ``checkpoints/``, ``data/benchmarks/Set5`` and ``Set14``.
+Each file is loaded like a user's own file: its architecture is detected from its tensors, its value range is found, and
+`napari_sr.evaluate` runs it on whole images. Reference scores were measured with the code of the authors on the same
+images; a dash means that there is none.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from napari_sr.models import Model, count_cost
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAME = 1280, 720
-"""Output size for which papers count multiply-adds."""
+"""Width and height of the output for which papers count multiply-adds."""
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What the authors' code gives; None where nobody measured."""
+    """Scores and multiply-adds by the code of the authors; None where not measured."""
 
     name: str
     set5: float | None = None
@@ -73,6 +73,7 @@ REFERENCES = {
     "esr/eSR-CNN_s4_C8_D9_S6.model": Reference("eSR-CNN", 30.437),
 }
 ANY_SCALE = "imdn/IMDN_AS.pth"
+"""A network that restores images which were enlarged bicubically by any factor."""
 ANY_SCALE_REFERENCE = {2: 28.46, 3: 28.75, 4: 28.24}
 
 HEAD = """# Official checkpoints
@@ -94,7 +95,7 @@ two focal lengths (RealSR), so on Set5 it stays below bicubic, as it does with t
 
 
 def main() -> None:
-    """Measure, print each row as it is done, write the document."""
+    """Measure, print each row when it is complete, and write the document."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT.parent / "shared")
     parser.add_argument(
@@ -131,7 +132,7 @@ def measure(folder: Path, file: str, reference: Reference) -> str:
 
 
 def cost(model: Model, scale: int, reference: Reference) -> list[str]:
-    """Parameters, multiply-adds and what the authors' code counts."""
+    """Cells: parameters, multiply-adds, and multiply-adds by the code of the authors."""
     width, height = (-(-side // scale) for side in FRAME)
     found = count_cost(model.network(scale), height, width)
     known = "–" if reference.macs is None else f"{reference.macs:g}"
@@ -139,7 +140,7 @@ def cost(model: Model, scale: int, reference: Reference) -> list[str]:
 
 
 def compared(psnr: float, ssim: float, psnr0: float | None, ssim0: float | None) -> list[str]:
-    """Measured, reference, difference."""
+    """Cells: measured score, reference, difference."""
     if psnr0 is None:
         return [f"{psnr:.3f} / {ssim:.4f}", "–", "–"]
     known, difference = f"{psnr0:.3f}", signed(psnr - psnr0, 3)
@@ -149,7 +150,7 @@ def compared(psnr: float, ssim: float, psnr0: float | None, ssim0: float | None)
 
 
 def signed(difference: float, digits: int) -> str:
-    """With a sign, but none of its own for zero."""
+    """Number with a sign, except for zero."""
     rounded = round(difference, digits)
     return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
 

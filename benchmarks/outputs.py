@@ -1,6 +1,6 @@
-"""Hashes of what every bundled model and three official ones make of a few images, to compare two states of the code.
+"""Hashes of a few images upscaled by every bundled model and three official ones, to compare two states of the code.
 
-    python benchmarks/outputs.py --write outputs.json          # with the state that is known to be right
+    python benchmarks/outputs.py --write outputs.json          # with the state that is known to be correct
     python benchmarks/outputs.py --compare outputs.json        # with the other one, on the same machine
 
 Tiles of 64 pixels and batches as planned; float32. Results of other processors differ in their last bits.

@@ -1,8 +1,8 @@
-"""Figures of others on Set5 and what is asked of ours, from ``quality_references.tsv``.
+"""Reference scores on Set5 and targets of the bundled models, from ``quality_references.tsv``.
 
-Its columns: ``parameters`` of the network that has the figure ``psnr``; ``published``, what its paper says, where
-``psnr`` is measured; ``within``, how far below ours may be (below what was published where that is known); ``least``, a
-figure that ours must reach.
+Its columns: ``parameters`` of the network with the score ``psnr``; ``published``, the score in its paper if ``psnr``
+was measured; ``within``, how far below the published or else the measured score a bundled model may be; ``least``, a
+score that a bundled model must reach.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FILE = Path(__file__).with_suffix(".tsv")
 
 @dataclass(frozen=True)
 class Reference:
-    """What others give on Set5; None where nobody measured or nothing is asked."""
+    """Reference score on Set5 and target; None where not measured, or without a target."""
 
     parameters: int | None = None
     psnr: float | None = None
@@ -27,7 +27,7 @@ class Reference:
 
     @property
     def asked(self) -> float | None:
-        """PSNR that ours must reach."""
+        """Target PSNR of the bundled model."""
         known = self.psnr if self.published is None else self.published
         if self.within is None or known is None:
             return self.least
@@ -35,7 +35,7 @@ class Reference:
 
 
 def read_references(file: Path = FILE) -> dict[tuple[str, int], Reference]:
-    """All of them by model and scale."""
+    """All references by model and scale."""
     with file.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened, delimiter="\t"))
     return {(row["model"], int(row["scale"])): _reference(row) for row in rows}
@@ -50,9 +50,9 @@ def _reference(row: dict[str, str]) -> Reference:
 
 
 def verdict(psnr: float, reference: Reference) -> list[str]:
-    """Cells: reference, difference, what is asked, whether it is met.
+    """Cells: reference, difference, target, whether it is met.
 
-    What is asked is compared as it is printed, in thousandths of a decibel.
+    The target is compared as it is printed, in thousandths of a decibel.
     """
     cells = ["–", "–", "–", ""]
     if reference.psnr is not None:
@@ -64,7 +64,7 @@ def verdict(psnr: float, reference: Reference) -> list[str]:
 
 
 def remark(parameters: int, reference: Reference) -> str:
-    """Where the reference comes from, and whether its network has another size."""
+    """Source of the reference, and its number of parameters if that differs."""
     if not reference.source:
         return "nothing published for this size and scale"
     if reference.parameters in (None, parameters):

@@ -1,10 +1,10 @@
-"""How good every bundled model is at every scale, beside what others measured or published.
+"""Quality of every bundled model at every scale, compared with measured or published scores.
 
     python benchmarks/quality_table.py [BENCHMARKS] [--only WORD ...] [--output docs/quality.md]
 
-BENCHMARKS (default: ``../shared/data/benchmarks`` beside the checkout) holds ``Set5/HR`` and ``Set14/HR``. Figures of
-ours are those of `napari_sr.evaluate`, the same as `napari-sr evaluate`; the others stand in
-``quality_references.tsv`` with their sources.
+BENCHMARKS (default: ``../shared/data/benchmarks`` beside the checkout) contains ``Set5/HR`` and ``Set14/HR``. Scores
+are those of `napari_sr.evaluate` and ``napari-sr evaluate``; references and their sources are in
+``quality_references.tsv``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SCALES = 2, 3, 4
+"""Scales of the published tables."""
 
 HEAD = """# How good the models are
 
@@ -41,7 +42,7 @@ Models for microscopy are measured on microscope images: [microscopy](microscopy
 
 
 def main() -> None:
-    """Measure, print each row as it is done, write the document."""
+    """Measure, print each row when it is complete, and write the document."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     default = ROOT.parent / "shared" / "data" / "benchmarks"
     parser.add_argument("benchmarks", nargs="?", type=Path, default=default)
@@ -74,12 +75,12 @@ def row(card: ModelCard, checkpoint: Checkpoint, reference: Reference, benchmark
 
 
 def both(measured: Evaluation) -> str:
-    """PSNR and SSIM."""
+    """Cell with PSNR and SSIM."""
     return f"{measured.psnr:.3f} / {measured.ssim:.4f}"
 
 
 def missing(asked: list[tuple[str, int]], there: set[tuple[str, int]]) -> list[str]:
-    """What has a reference, but no weights yet."""
+    """Remark on models with a reference but without weights."""
     names = [f"`{model}` x{scale}" for model, scale in asked if (model, scale) not in there]
     return ["", f"Not trained yet: {', '.join(names)}."] if names else []
 

@@ -1,11 +1,11 @@
-"""Time and memory of upscaling from Zarr to OME-Zarr, by image size and by workers, each run a process of its own.
+"""Time and memory of upscaling from Zarr to OME-Zarr by image size and number of workers.
 
     python benchmarks/scaling.py --model esr-tm --sizes 256 1024 4096 --workers 0 1 2 --name scaling
 
-Workers have one thread each; 0 stands for the program's own process, with as many threads as OMP_NUM_THREADS says. Peak
-memory is the resident memory of all processes together, sampled, less that of the same call on 64 x 64 pixels (Python,
-libraries and the model). Processor time is given beside the time on the clock, which other work on the machine may
-prolong. Adds rows to docs/NAME.csv and draws docs/NAME.svg from all of them.
+Each run is a process of its own. Workers have one thread each; 0 workers means the process itself, with the threads
+that OMP_NUM_THREADS sets. Peak memory is the sampled resident memory of all processes together, minus that of the same
+call on 64 x 64 pixels (Python, libraries and the model). Processor time is measured, too, since other processes may
+prolong the wall time. Rows are added to docs/NAME.csv, and docs/NAME.svg is drawn from all of them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from skimage import data
 DOCS = Path(__file__).parents[1] / "docs"
 FIELDS = ("model", "scale", "size", "workers", "seconds", "cpu_seconds", "peak_mib", "beyond_mib")
 SMALL = 64
+"""Side of the image whose memory is subtracted: a single small tile."""
 
 
 def photograph(size: int) -> da.Array:
-    """A square image of any size: a photograph, side by side with itself, made where it is read."""
+    """A square lazy image of any size: a photograph, repeated and mirrored."""
     tile = np.pad(data.camera(), ((0, 512), (0, 512)), mode="symmetric")
 
     def block(block_info: dict | None = None) -> np.ndarray:
@@ -78,7 +79,7 @@ def _used(process: psutil.Process) -> float:
 
 @contextmanager
 def scheduler(workers: int):
-    """A cluster on this machine; gives its address."""
+    """A cluster on this machine; yields its address."""
     from distributed import LocalCluster
 
     with LocalCluster(
@@ -100,7 +101,7 @@ def run(folder: Path, args: argparse.Namespace, size: int, workers: int) -> dict
         command += ["--overwrite", *(["--dask-scheduler", address] if address else [])]
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        # The workers are children of this process, the program another one.
+        # Workers are children of this process, and so is the program.
         with watched(psutil.Process(process.pid if not workers else os.getpid())) as seen:
             code = process.wait()
         seconds = time.perf_counter() - started

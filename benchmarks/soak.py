@@ -1,9 +1,9 @@
-"""Soak: some thousand tiles in one process, and whether its memory stays what it was.
+"""Memory of one process that upscales some thousand tiles.
 
     python benchmarks/soak.py --model esr-tm --tiles 4000
 
-Images are upscaled again and again, half of them whole and half of them as lazy arrays; the resident memory is noted
-after each. Prints the slope of a line through the last three quarters and draws docs/soak.svg.
+An image is upscaled repeatedly, in turn as an array and as a lazy array, and the resident memory is recorded each time.
+Prints the slope of a line through the last three quarters and draws docs/soak.svg.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ from napari_sr import load_model, upscale
 
 DOCS = Path(__file__).parents[1] / "docs"
 TILE = 64
+"""Side of the tiles: small, so that there are many."""
 SIDE = 512
+"""Side of the image in pixels."""
 
 
 def soak(model: str, tiles: int) -> tuple[list[int], list[float]]:
-    """Tiles done and MiB resident, image by image."""
+    """Numbers of tiles, and resident memory in MiB, after each image."""
     image, loaded = data.camera()[:SIDE, :SIDE], load_model(model)
     each = (SIDE // TILE) ** 2
     process, done, counts, resident = psutil.Process(), 0, [], []
@@ -46,7 +48,7 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=4000)
     args = parser.parse_args()
     counts, resident = soak(args.model, args.tiles)
-    start = len(counts) // 4  # buffers are filled, and lazily imported modules there
+    start = len(counts) // 4  # until then buffers are filled, and modules imported
     slope, _ = np.polyfit(counts[start:], resident[start:], 1)
     late = resident[start:]
     print(

@@ -1,6 +1,6 @@
-"""The main job, end to end, in a real window: select a layer, click Upscale.
+"""The main task in a real window: select a layer, click Upscale.
 
-Run by scripts/demo, which makes the environment and, where there is none, the screen.
+scripts/demo runs it, and provides the environment and a virtual screen if there is none.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PANEL = 480
-"""Side of each picture of the comparison."""
+"""Side of each picture of the comparison in pixels: three of them fit on a screen."""
 CROP = 110
-"""About how many pixels of the input it shows."""
+"""Approximate number of input pixels along its side."""
 PATIENCE = 600
-"""Seconds after which a run is taken to hang."""
+"""Seconds after which a run is considered to hang: far more than a sample takes on a slow machine."""
 
 
 def options() -> argparse.Namespace:
-    """What the user asked for."""
+    """Options of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0])
-    parser.add_argument("--headless", action="store_true", help="click, and leave pictures")
+    parser.add_argument(
+        "--headless", action="store_true", help="click the button and save pictures"
+    )
     parser.add_argument("--sample", default="astronaut", help="key of a sample image")
     parser.add_argument("--scale", type=float, default=4, help="output pixels per input pixel")
     parser.add_argument("--model", help="id of a model (default: the widget's)")
@@ -45,7 +47,7 @@ def options() -> argparse.Namespace:
 
 
 def open_window(sample: str, scale: float, model: str | None) -> tuple[napari.Viewer, Any]:
-    """A viewer with a sample image loaded and the plugin's widget docked, the options set."""
+    """A viewer with a sample image, and the plugin's widget with the options set."""
     viewer = napari.Viewer(title="napari-sr")
     viewer.window.resize(1500, 940)
     viewer.open_sample("napari-sr", sample)
@@ -57,7 +59,7 @@ def open_window(sample: str, scale: float, model: str | None) -> tuple[napari.Vi
 
 
 def wait(until: Callable[[], bool], what: str) -> None:
-    """Let the window live until something is so."""
+    """Process events until a condition is true."""
     end = time.perf_counter() + PATIENCE
     while not until():
         if time.perf_counter() > end:
@@ -66,7 +68,7 @@ def wait(until: Callable[[], bool], what: str) -> None:
 
 
 def read_plan(widget: Any) -> str:
-    """What the widget says a click will do; making the first plan loads PyTorch."""
+    """The plan that the widget shows; making the first one loads PyTorch."""
     plans: list[str] = []
     widget.planner.planned.connect(plans.append)
     widget.planner.request()
@@ -75,7 +77,7 @@ def read_plan(widget: Any) -> str:
 
 
 def click_and_wait(viewer: napari.Viewer, widget: Any) -> tuple[ImageLayer, float]:
-    """Click Upscale as a user does; the new layer and the seconds until it was there."""
+    """Click Upscale as a user does; returns the new layer and the seconds that it took."""
     before = list(viewer.layers)
     start = time.perf_counter()
     QTest.mouseClick(widget.bar.start, Qt.MouseButton.LeftButton)
@@ -88,9 +90,9 @@ def click_and_wait(viewer: napari.Viewer, widget: Any) -> tuple[ImageLayer, floa
 
 
 def detail(image: NDArray[Any], side: int) -> tuple[slice, slice]:
-    """The window of `side` pixels with most detail, away from the border."""
-    grey = np.asarray(image[..., :3].mean(-1) if image.ndim == 3 else image, dtype=float)
-    energy = uniform_filter(gaussian_gradient_magnitude(grey, 1), side, mode="constant")
+    """The square of `side` pixels with the most detail, away from the border."""
+    gray = np.asarray(image[..., :3].mean(-1) if image.ndim == 3 else image, dtype=float)
+    energy = uniform_filter(gaussian_gradient_magnitude(gray, 1), side, mode="constant")
     half = side // 2 + 1
     inside = energy[half:-half, half:-half]
     y, x = np.unravel_index(inside.argmax(), inside.shape)
@@ -98,15 +100,15 @@ def detail(image: NDArray[Any], side: int) -> tuple[slice, slice]:
 
 
 def shown(image: NDArray[Any], limits: tuple[float, float]) -> NDArray[np.uint8]:
-    """As the viewer shows it in grey or RGB: 8-bit RGB."""
+    """Image in 8-bit RGB as the viewer shows it, in gray or RGB."""
     low, high = limits
     scaled = (np.asarray(image, dtype=float) - low) / (high - low)
-    grey = np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)
-    return grey[..., :3] if grey.ndim == 3 else np.repeat(grey[..., None], 3, axis=-1)
+    gray = np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)
+    return gray[..., :3] if gray.ndim == 3 else np.repeat(gray[..., None], 3, axis=-1)
 
 
 def side_by_side(panels: dict[str, NDArray[np.uint8]], caption: str) -> QImage:
-    """Pictures of one size in a row, each with its name above, a line about all below."""
+    """Pictures of one size in a row, with their names above and a caption below."""
     gap, bar = 8, 40
     sheet = QImage(gap + (PANEL + gap) * len(panels), PANEL + 2 * bar, QImage.Format.Format_RGB32)
     sheet.fill(QColor("#202428"))
@@ -133,7 +135,7 @@ def side_by_side(panels: dict[str, NDArray[np.uint8]], caption: str) -> QImage:
 
 
 def compare(source: ImageLayer, result: ImageLayer, scale: float, caption: str) -> QImage:
-    """The most detailed part of the input, enlarged in three ways."""
+    """The most detailed part of the input, enlarged in three ways, side by side."""
     enlarge = max(1, round(PANEL / (CROP * scale)))  # screen pixels per output pixel
     rows, columns = detail(source.data, round(PANEL / (scale * enlarge)))
     zoomed = tuple(slice(round(s.start * scale), round(s.stop * scale)) for s in (rows, columns))
@@ -151,7 +153,7 @@ def compare(source: ImageLayer, result: ImageLayer, scale: float, caption: str) 
 
 
 def main() -> None:
-    """Open the window; without a user, do what a user would and leave the pictures."""
+    """Open the window; without a user, click the button and save pictures."""
     chosen = options()
     viewer, widget = open_window(chosen.sample, chosen.scale, chosen.model)
     if not chosen.headless:
