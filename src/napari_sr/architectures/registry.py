@@ -119,7 +119,8 @@ def detect(state: Mapping[str, Tensor]) -> tuple[Architecture, dict[str, Any]]:
         config = architecture.detect(state)
         if config is not None:
             return architecture, config
-    seen = ", ".join(f"{name} {tuple(value.shape)}" for name, value in list(state.items())[:4])
+    first = list(state.items())[:4]
+    seen = ", ".join(f"{one_line(name, 80)} {tuple(value.shape)}" for name, value in first)
     more = f", … ({len(state)} in all)" if len(state) > 4 else ""
     raise UnknownArchitectureError(
         f"no known architecture has these parameters: {seen or 'none'}{more}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from napari_sr._files import write_text
+from napari_sr._text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.progress import ProgressColumn
+
+_EXECUTED = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters beyond those that JSON escapes, and those that reverse the direction of text."""
 
 PIPE_WIDTH = 160
 """Columns where the output is not a terminal: the tables of this program fit, so that none is cut in a file."""
@@ -61,13 +66,13 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     from rich.table import Table
 
     table = Table(
-        title=escape(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+        title=escape(one_line(title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
     )
     for at, heading in enumerate(columns):
         numbers = at > 0 and all(row[at][-1:].isdigit() or row[at] in ("", "–") for row in rows)
         table.add_column(escape(heading), justify="right" if numbers else "left")
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(one_line(cell)) for cell in row))
     console().print(table)
 
 
@@ -79,7 +84,9 @@ def print_json(value: Any) -> None:
     value : Any
         Plain values.
     """
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    # JSON escapes only some of the characters that a terminal executes
+    typer.echo(_EXECUTED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def write_json(where: str, value: Any) -> None:
@@ -154,7 +161,7 @@ def _bar(title: str, amount: ProgressColumn) -> Iterator[Callable[[int, int], No
         redirect_stdout=False,
         disable=not sys.stderr.isatty(),
     )
-    task = bars.add_task(title, total=None)
+    task = bars.add_task(one_line(title), total=None)
 
     def step(done: int, total: int) -> None:
         bars.update(task, completed=done, total=total or None)

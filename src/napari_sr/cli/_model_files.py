@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_sr._text import format_bytes
+from napari_sr._text import format_bytes, one_line
 from napari_sr.cli import _options as options
 from napari_sr.cli._console import download_bar, print_json
 from napari_sr.errors import CancelledError
@@ -43,7 +43,7 @@ def download(
             typer.echo(f"{card.id}: is on this machine already")
             continue
         size = sum(each.size or 0 for each in missing)
-        typer.echo(f"{card.id}: {format_bytes(size)} from {card.source}")
+        typer.echo(f"{card.id}: {format_bytes(size)} from {one_line(card.source)}")
         _confirm_license(card, yes)
         with download_bar(card.id) as progress:
             download_model(model, scale or (), progress)
@@ -156,7 +156,7 @@ def _confirm_license(card: "ModelCard", yes: bool) -> None:
     """Explain the license; ask unless it is a permissive one."""
     from napari_sr.models import explain_license, is_permissive
 
-    typer.echo(explain_license(card.license))
+    typer.echo(one_line(explain_license(card.license)))
     if yes or is_permissive(card.license):
         return
     if not typer.confirm("Download it under these terms? (--yes agrees beforehand)"):
@@ -164,7 +164,7 @@ def _confirm_license(card: "ModelCard", yes: bool) -> None:
 
 
 def _show_added(card: "ModelCard") -> None:
-    typer.echo(f"{card.id}: {_scales(card.checkpoints)} in the catalog; {card.summary}")
+    typer.echo(f"{card.id}: {_scales(card.checkpoints)} in the catalog; {one_line(card.summary)}")
 
 
 def _scales(checkpoints: tuple["Checkpoint", ...]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_sr._text import format_bytes
+from napari_sr._text import format_bytes, one_line
 from napari_sr.cli import _model_files
 from napari_sr.cli import _options as options
 from napari_sr.cli._console import print_json, show_table
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 SIDE = 256
 """Side in pixels of the image for which costs are counted, as in the challenges on efficient networks."""
+
+_LONGEST = 2000
+"""Characters of a fact on a card: citations and descriptions of training data have some hundreds."""
 
 app = typer.Typer(
     name="models",
@@ -150,7 +153,7 @@ def _checkpoint_facts(checkpoint: "Checkpoint") -> dict[str, str]:
 def _aligned(facts: dict[str, str], indent: int) -> Iterator[str]:
     width = max(len(name) for name in facts)
     for name, value in facts.items():
-        yield f"{' ' * indent}{name:<{width}}  {value or 'not stated'}"
+        yield f"{' ' * indent}{name:<{width}}  {one_line(value, _LONGEST) or 'not stated'}"
 
 
 def _cost(model: "str | LoadedModel", scale: int) -> dict[str, Any]:

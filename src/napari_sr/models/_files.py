@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from safetensors import safe_open
 from torch import Tensor
 
-from napari_sr._text import error_line
+from napari_sr._text import error_line, format_bytes
 from napari_sr.errors import ModelLoadError, ModelNotFoundError
 from napari_sr.models._archive import Archive, ArchiveError, MoreThanTensorsError, is_zip
 from napari_sr.models._card import american
@@ -22,7 +22,16 @@ from napari_sr.models._unpickle import read_archive, read_legacy
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SUFFIXES", "Contents", "Kind", "candidates", "check_file", "kind_of", "read"]
+__all__ = [
+    "LARGEST_FILE",
+    "SUFFIXES",
+    "Contents",
+    "Kind",
+    "candidates",
+    "check_file",
+    "kind_of",
+    "read",
+]
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".model", ".bin", ".ckpt", ".ts", ".onnx")
 
@@ -40,6 +49,9 @@ _DEEPEST = 8
 
 _MOST_HEADER = 8 * 2**20
 """Bytes of a safetensors header, which has some 100 for each tensor."""
+
+LARGEST_FILE = 2**31
+"""Bytes of a file. The largest published networks have 0.2 GB, and three times as much with the state of training."""
 
 _PICKLE = b"\x80"
 """First byte of a pickle of protocol 2 and above, which is all that PyTorch ever wrote."""
@@ -87,6 +99,8 @@ def kind_of(path: Path) -> Kind:
     """
     try:
         size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise ModelLoadError(f"{path.name}: is larger than {format_bytes(LARGEST_FILE)}")
         with path.open("rb") as file:
             # files of the system that claim to be empty may have no end
             head = file.read(64) if size else b""

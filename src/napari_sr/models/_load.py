@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +37,7 @@ from napari_sr.models._sandbox import SandboxedProgram, limited
 from napari_sr.models._torchscript import read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from torch import nn
 
@@ -98,12 +99,33 @@ def load_model(
     if isinstance(model, str):
         model = _by_name(model)
     if isinstance(model, Path):
-        return _from_file(model.expanduser(), value_range, color, trust_program)
+        path = model.expanduser()
+        with _one_line_errors(path):
+            return _from_file(path, value_range, color, trust_program)
     if not isinstance(model, Model):
         raise InputError(
             f"model must be an id, a path or a loaded model, not {type(model).__name__}"
         )
     return _with(model, value_range, color)
+
+
+@contextmanager
+def _one_line_errors(path: Path) -> Iterator[None]:
+    """Turn every error about a file into one of ours, in one line that is safe to print."""
+    try:
+        yield
+    except NapariSRError as error:
+        text = str(error)
+        if text.isprintable():
+            raise
+        # the name of the file itself
+        raise type(error)(one_line(text)) from error
+    except Exception as error:
+        # damage of unforeseen kinds
+        name = one_line(path.name)
+        raise ModelLoadError(
+            f"{name}: cannot be loaded ({type(error).__name__}: {error_line(error)})"
+        ) from error
 
 
 def _by_name(name: str) -> Model | Path:
@@ -192,10 +214,14 @@ def _from_file(
 ) -> Model:
     """Model of a checkpoint file, whose expected input the user states, or the file, or a test of the network."""
     _files.check_file(path)
-    digest = sha256(path)
-    known = find_by_sha256(digest)
+    # a file that claims to be large is hashed only after it was found to be what it claims
+    runs = _files.kind_of(path) in PROGRAMS
+    digest = sha256(path) if runs else ""
+    known = find_by_sha256(digest) if runs else None
     agreed = trust_program or _trusted(known, digest)
     metadata, assembled = _opened(path, digest, trusted=agreed)
+    digest = digest or sha256(path)
+    known = known or find_by_sha256(digest)
     runs = assembled.architecture.id in PROGRAMS
     network = ready(assembled.network)
     checkpoint = _checkpoint(path, digest, network, trusted_program=runs)
@@ -257,20 +283,12 @@ def _open_for_rebuild(path: Path, expected: str, trusted: bool) -> nn.Module:
 
 def _opened(path: Path, digest: str, *, trusted: bool) -> tuple[Mapping[str, str], Assembled]:
     """Metadata of a file, and its network, built from its tensors; or the program in it, if that is trusted."""
-    try:
-        _files.check_file(path)
+    with _one_line_errors(path):
         kind = _files.kind_of(path)
         if kind not in PROGRAMS:
             contents = _files.read(path)
             return contents.metadata, _assembled(contents, path.name)
         return read_program(path, kind, digest) if trusted else _without_program(path, kind)
-    except NapariSRError:
-        raise
-    except Exception as error:
-        # damage of unforeseen kinds
-        raise ModelLoadError(
-            f"{path.name}: cannot be loaded ({type(error).__name__}: {error_line(error)})"
-        ) from error
 
 
 def _assembled(contents: _files.Contents, name: str) -> Assembled:

@@ -29,6 +29,7 @@ from napari_sr.errors import (
     ProgramLimitError,
     ProgramMemoryError,
 )
+from napari_sr.models._files import LARGEST_FILE
 from napari_sr.models._onnx import have_onnx
 from napari_sr.models._sandbox_pipe import Pipe
 
@@ -60,8 +61,6 @@ _SHARE = 0.9
 """Of the memory that is free, what a program may take in any case."""
 MOST_SCALE = 32
 """Output pixels per input pixel along an axis that are taken from a program."""
-_LARGEST = 2**31
-"""Bytes of a file with a program."""
 _LOOK = 0.05
 """Seconds between two looks at a running process."""
 
@@ -194,7 +193,7 @@ class SandboxedProgram(nn.Module):
         if device in self._processes:
             self._processes[device].close()
         process = self._processes[device] = _Process(self.path.name)
-        answer, out = process.ask(request, data, START_SECONDS, memory, _LARGEST)
+        answer, out = process.ask(request, data, START_SECONDS, memory, LARGEST_FILE)
         if "failed" in answer:
             process.close()
         if answer.get("failed") == "error":
@@ -222,8 +221,6 @@ class SandboxedProgram(nn.Module):
         import hashlib
 
         try:
-            if self.path.stat().st_size > _LARGEST:
-                raise ModelLoadError(f"{self.path.name}: larger than {format_bytes(_LARGEST)}")
             data = self.path.read_bytes()
         except OSError as error:
             raise ModelNotFoundError(f"{self.path}: cannot be read ({error.strerror})") from error

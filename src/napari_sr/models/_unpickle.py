@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_script_pickles", "read_archive", "read_legacy", "read_script_tensors"]
 
-_MOST_STEPS = 1_000_000
-"""Reads of a pickle, about two for each object in it, which take about a second. A training checkpoint of the largest
-published networks, with the state of the optimizer, needs some 100,000."""
+_MOST_STEPS = 400_000
+"""Reads of a pickle, about two for each object in it, which take less than a second. A training checkpoint of the
+largest published networks, with the state of the optimizer, needs some 100,000."""
 _MOST_PICKLE = 64 * 2**20
 """Bytes of ``data.pkl``, which has some 200 for each tensor."""
 _FREE_EXPANSION = 4096
@@ -373,6 +373,12 @@ class _Reader(_Unpickler):  # type: ignore[misc]  # not annotated
             raise MoreThanTensorsError("items of an object")
         self.stack[-1].extend(items)
 
+    def _add_all(self) -> None:
+        items = self.pop_mark()
+        if not isinstance(self.stack[-1], set):
+            raise MoreThanTensorsError("items of an object")
+        self.stack[-1].update(items)
+
     dispatch = {
         code[0]: _Unpickler.dispatch[code[0]]
         for code in (
@@ -394,6 +400,7 @@ class _Reader(_Unpickler):  # type: ignore[misc]  # not annotated
         pickle.SETITEMS[0]: _set_items,
         pickle.APPEND[0]: _append,
         pickle.APPENDS[0]: _append_all,
+        pickle.ADDITEMS[0]: _add_all,
     }  # fmt: skip
     """By opcode; the others build objects of any class, or have no place in a checkpoint."""
 

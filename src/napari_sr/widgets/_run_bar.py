@@ -33,6 +33,7 @@ class RunBar(QWidget):
         self.cancel = self._button("cancel", self.cancel_asked)
         self.progress = QProgressBar(self)
         self.note = WrappedLabel()
+        self.note.setTextFormat(Qt.TextFormat.AutoText)  # it may have a link
         self.note.linkActivated.connect(self.link_followed)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, stretch=2)
