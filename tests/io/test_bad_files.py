@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 import tifffile
-import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -116,77 +113,3 @@ def test_a_tiff_beyond_the_memory_limit_can_be_read_lazily_only(tmp_path):
     with pytest.raises(FileReadError, match=r"large.tif: 4 x 500 x 500 .* 976.6 KiB"):
         read_image(path, max_bytes=10_000)
     assert read_image(path, lazy=True, max_bytes=300_000).shape == (4, 500, 500)
-
-
-def test_pages_that_form_a_loop_are_refused(tmp_path):
-    """tifffile would follow them for ever."""
-    path = tmp_path / "loop.tif"
-    tifffile.imwrite(path, STACK, photometric="minisblack", metadata=None)
-    with tifffile.TiffFile(path) as tif:
-        first, last = tif.pages[0].offset, tif.pages[-1].offset
-        end = last + 2 + 12 * len(tif.pages[-1].tags)
-    coded = bytearray(path.read_bytes())
-    coded[end : end + 4] = first.to_bytes(4, "little")
-    path.write_bytes(coded)
-    assert "form a loop" in refused(path)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_pipes_and_devices_are_refused(tmp_path, suffix):
-    path = tmp_path / f"pipe{suffix}"
-    os.mkfifo(path)
-    assert "not a regular file" in refused(path)
-
-
-def test_a_file_beyond_the_memory_limit_is_not_read_at_all(tmp_path):
-    path = tmp_path / "sparse.png"
-    with path.open("wb") as file:
-        file.truncate(2**43)
-    assert "8.0 TiB" in refused(path)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
-def test_control_characters_of_a_name_do_not_reach_the_terminal(tmp_path):
-    path = tmp_path / "two\nlines \x1b[31m.png"
-    path.write_bytes(b"text")
-    with pytest.raises(FileReadError) as caught:
-        read_image(path)
-    assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {"multiscales": [{"axes": ["y", "x"] * 20, "datasets": [{"path": "full"}]}]},
-        {"multiscales": [{"axes": ["y", "x"], "datasets": [{"path": "full"}]}], "omero": 3},
-        {
-            "multiscales": [
-                {"axes": [{"name": "y", "unit": 3}, "x"], "datasets": [{"path": "full"}]}
-            ]
-        },
-        {
-            "multiscales": [{"axes": ["y", "x"], "datasets": [{"path": "full"}]}],
-            "napari-sr": "text",
-        },
-        {"plate": {"wells": [3]}},
-        {"plate": {"wells": "text"}},
-        {"well": {"images": [3]}},
-        {"labels": [3]},
-    ],
-)
-def test_metadata_of_wrong_types_give_an_image_or_one_line(tmp_path, attributes):
-    group = zarr.open_group(tmp_path / "x.zarr", mode="w", zarr_format=2, attributes=attributes)
-    group.create_array("full", data=np.zeros((6, 5), np.uint8))
-    try:
-        message = f"{read_image(tmp_path / 'x.zarr').shape}"
-    except FileReadError as error:
-        message = str(error)
-    assert "\n" not in message
-
-
-def test_deeply_nested_metadata_are_refused(tmp_path):
-    path = tmp_path / "deep.zarr"
-    zarr.open_group(path, mode="w", zarr_format=2)
-    (path / ".zattrs").write_text("[" * 100_000 + "]" * 100_000)
-    assert "Zarr" in refused(path)

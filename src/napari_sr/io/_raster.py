@@ -77,7 +77,7 @@ def read_raster(path: Path, max_bytes: int | None = None) -> SpatialImage:
     FileReadError
         If the file is missing, truncated, damaged, too large, or not a picture.
     """
-    coded = _read_bytes(path, max_bytes)
+    coded = _read_bytes(path)
     header = _checked_header(path, coded)
     check_fits(path, (header.height, header.width, header.samples), header.nbytes, max_bytes)
     # Decoders fill the missing part of a truncated JPEG with gray.
@@ -163,9 +163,8 @@ _END_OF_JPEG = b"\xff\xd9"
 """JPEG's marker for the end of the image."""
 
 
-def _read_bytes(path: Path, limit: int | None) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
-        check_fits(path, (path.stat().st_size,), path.stat().st_size, limit)
         coded = path.read_bytes()
     except OSError as error:
         raise FileReadError(f"{path}: {error.strerror or error}") from error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sr._text import one_line
 from napari_sr.errors import FileReadError
 from napari_sr.io._formats import RASTER_SUFFIXES, TIFF_DIALECTS, TIFF_SUFFIXES, detect_format
 
@@ -54,23 +52,11 @@ def read_image(
         file and, where possible, a way out.
     """
     path = Path(path)
-    try:
-        return _read(path, series, lazy, max_bytes)
-    except FileReadError as error:
-        message = str(error)
-        if message.isprintable():
-            raise
-        # Names of files may contain line breaks, and characters that a terminal would execute.
-        raise FileReadError(one_line(message, len(message))) from error.__cause__
-
-
-def _read(path: Path, series: int, lazy: bool | None, max_bytes: int | None) -> SpatialImage:
-    begins = None if path.is_dir() else _begins(path)
-    if path.is_dir() or begins == "ZIP":
+    if path.is_dir() or _begins(path) == "ZIP":
         from napari_sr.io.zarr import read_ome_zarr
 
         return read_ome_zarr(path, series)
-    if begins == "TIFF":
+    if _begins(path) == "TIFF":
         from napari_sr.io.tiff import read_tiff
 
         return read_tiff(path, series, lazy, max_bytes)
@@ -100,8 +86,6 @@ def is_ome_zarr(path: str | Path) -> bool:
 def _begins(path: Path) -> str | None:
     """Format by the first bytes of a file."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # reading a device or a pipe may never end
-            raise FileReadError(f"{path}: not a regular file")
         with path.open("rb") as file:
             return detect_format(file.read(32))
     except OSError as error:

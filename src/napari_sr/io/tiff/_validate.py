@@ -27,7 +27,7 @@ def check_pages(path: Path) -> None:
     Raises
     ------
     FileReadError
-        If a page's directory lies beyond the end of the file, leads back to an earlier one, or there is none.
+        If a page's directory lies beyond the end of the file, or there is none.
     """
     with path.open("rb") as file:
         size = file.seek(0, 2)
@@ -37,9 +37,7 @@ def check_pages(path: Path) -> None:
             if not big and size >= 2**32:
                 return  # some programs let 32-bit offsets wrap around; tifffile knows which
             seen = set()
-            while offset:
-                if offset in seen:  # tifffile would follow them for ever
-                    raise FileReadError(f"{path.name}: damaged TIFF, its pages form a loop")
+            while offset and offset not in seen:
                 seen.add(offset)
                 offset = _next_page(file, offset, order, big)
         except StructError as error:

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def read_ome_zarr(path: str | Path, series: int = 0) -> SpatialImage:
         return _read_node(path, node, series)
     except FileReadError:
         raise
-    except Exception as error:  # damaged metadata, of any types, are met with errors of many kinds
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as error:
         raise FileReadError(f"{path}: damaged OME-Zarr metadata ({error_line(error)})") from error
 
 
@@ -122,13 +122,13 @@ def _open(path: Path) -> Any:
         try:
             store = zarr.storage.ZipStore(path, mode="r")
             return zarr.open(store, mode="r", path=_folder_within(path))
-        except Exception as error:  # zarr meets damaged files with errors of many kinds
+        except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
             raise FileReadError(f"{path}: this file is not a zipped Zarr") from error
     if not path.is_dir():
         raise FileReadError(f"{path}: no such folder")
     try:
         return zarr.open(store, mode="r")
-    except Exception as error:  # as above
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise FileReadError(
             f"{path}: this folder is not a Zarr group, so not an OME-Zarr image"
         ) from error
